@@ -1,0 +1,44 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { createCheckout } from '../src/checkout.js';
+import { BATCH, createReservations } from '../src/reservations.js';
+
+const byId = new Map([['a', { id: 'a', priceCents: 100, stock: 3 }]]);
+const two = [{ productId: 'a', quantity: 2 }];
+
+test('a reservation holds pieces back until it is released', async () => {
+  const reservations = createReservations({ byId, settle: async () => {} });
+  await reservations.reserve('n-1', two);
+  assert.equal(reservations.available('a'), 1);
+  await assert.rejects(reservations.reserve('n-2', two), { status: 409 });
+  assert.equal(reservations.available('a'), 1);
+  reservations.release('n-1');
+  reservations.release('n-1');
+  assert.equal(reservations.available('a'), 3);
+});
+
+test('the oldest orders are settled in batches', async () => {
+  const batches = [];
+  const plenty = new Map([['a', { id: 'a', priceCents: 100, stock: 1_000 }]]);
+  const reservations = createReservations({ byId: plenty, settle: async (numbers) => batches.push(numbers) });
+  for (let i = 0; i < 2 * BATCH; i++) await reservations.reserve(`n-${i}`, two);
+  assert.deepEqual(batches, [Array.from({ length: BATCH }, (_, i) => `n-${i}`)]);
+  assert.equal(reservations.size(), BATCH);
+  assert.equal(reservations.available('a'), 1_000 - 2 * BATCH);
+});
+
+test('no order is refused while stock is left, whatever its number', async () => {
+  const plenty = new Map([['a', { id: 'a', priceCents: 100, stock: 1_000 }]]);
+  const reservations = createReservations({ byId: plenty, settle: async () => {} });
+  for (let i = 0; i < 20_000; i++) {
+    await reservations.reserve(`n-${(i * 2_654_435_761) % 2 ** 32}`, two);
+    assert.ok(reservations.size() < 2 * BATCH);
+  }
+});
+
+test('a declined payment gives the pieces back', async () => {
+  const reservations = createReservations({ byId, settle: async () => {} });
+  const payments = { authorize: async () => ({ approved: false }) };
+  await assert.rejects(createCheckout({ byId, payments, reservations })({ lines: two }), { status: 402 });
+  assert.equal(reservations.available('a'), 3);
+});
