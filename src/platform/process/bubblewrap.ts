@@ -47,6 +47,8 @@ export async function bubblewrapLaunch(
     ...(await configuration(command, variant)),
     ...toolchain(options.toolchain),
     ...places(command),
+    '--remount-ro',
+    '/',
     '--chdir',
     command.source.inside,
   ];
