@@ -60,11 +60,12 @@ export async function runCommand(spec: CommandSpec): Promise<CommandResult> {
   if (pid === undefined || !stdout || !stderr) return exited.then(unreachable);
 
   let end: CommandResult['end'] = 'exited';
+  let termTimer: NodeJS.Timeout | undefined;
   let killTimer: NodeJS.Timeout | undefined;
   const stop = (why: 'timed-out' | 'cancelled') => {
     if (end !== 'exited') return;
     end = why;
-    terminate(pid, spec.launchers ?? []);
+    termTimer = terminate(pid, spec.launchers ?? []);
     killTimer = setTimeout(() => killAll(pid), spec.graceMs ?? DEFAULT_GRACE_MS);
   };
   const timer = setTimeout(stop, spec.timeoutMs, 'timed-out');
@@ -84,6 +85,7 @@ export async function runCommand(spec: CommandSpec): Promise<CommandResult> {
     return { end, exitCode: code, signal, durationMs: performance.now() - startedAt };
   } finally {
     clearTimeout(timer);
+    clearInterval(termTimer);
     clearTimeout(killTimer);
     spec.signal?.removeEventListener('abort', onAbort);
     killAll(pid);
@@ -96,11 +98,26 @@ export async function runCommand(spec: CommandSpec): Promise<CommandResult> {
   }
 }
 
-/** SIGTERM to the command's own processes, not to the wrappers around it; to the group when there is nothing else. */
-function terminate(pid: number, launchers: readonly string[]): void {
+/**
+ * SIGTERM to the command's own processes, not to the wrappers around it. The outermost shell comes last, when the others
+ * are gone: with it the sandbox ends, and with that whatever is still tidying up. Returns the timer that waits for that.
+ */
+function terminate(pid: number, launchers: readonly string[]): NodeJS.Timeout | undefined {
   const workers = descendantsOf(pid).filter(({ name }) => !launchers.includes(name));
-  if (launchers.length === 0 || workers.length === 0) sendSignal(-pid, 'SIGTERM');
-  for (const { pid: worker } of workers) sendSignal(worker, 'SIGTERM');
+  const outermost = launchers.length === 0 ? pid : (workers[0]?.pid ?? pid);
+  const inner = workers.map((worker) => worker.pid).filter((worker) => worker !== outermost);
+  if (inner.length === 0) {
+    sendSignal(outermost, 'SIGTERM');
+    return undefined;
+  }
+  for (const worker of inner) sendSignal(worker, 'SIGTERM');
+  const timer = setInterval(() => {
+    const left = new Set(descendantsOf(pid).map((worker) => worker.pid));
+    if (inner.some((worker) => left.has(worker))) return;
+    clearInterval(timer);
+    sendSignal(outermost, 'SIGTERM');
+  }, 25);
+  return timer;
 }
 
 function killAll(pid: number): void {
