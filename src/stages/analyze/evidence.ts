@@ -1,0 +1,105 @@
+import { LATENCY_EDGES_S } from '../../kernel/dataplane.ts';
+import type { EvidencePoint, MetricEvidence, Verdict } from '../../kernel/verdict.ts';
+import { type InstanceIncrement, type Snapshot, sumIncrements } from './counters.ts';
+import { guardAllows } from './guard.ts';
+import { quantileS } from './histogram.ts';
+import { requestsNeeded } from './judge.ts';
+import { betOf, type Standing, standing } from './metric.ts';
+import type { AnalysisState, MetricConfig, MetricState } from './state.ts';
+
+/** The evidence of one look as the pages draw it. */
+
+export function metricEvidence(
+  config: MetricConfig,
+  metric: MetricState,
+  state: AnalysisState,
+  instances: { canary: number; control: number },
+): MetricEvidence {
+  const { fail, pass } = standing(config, metric, instances.canary, instances.control);
+  const { nc, ec, nb, eb } = metric.totals;
+  const heard = nc > 0 && nb > 0;
+  const failed = fail.crossed && (metric.guard === null || guardAllows(config, metric.guard, fail.threshold));
+  const verdict: Verdict = !heard
+    ? 'no-data'
+    : failed
+      ? 'fail'
+      : pass.crossed && !fail.crossed
+        ? 'pass'
+        : 'inconclusive';
+  return {
+    metric: config.metric,
+    verdict,
+    fail: { logE: short(fail.logE), threshold: short(fail.threshold) },
+    pass: { logE: short(pass.logE), threshold: short(pass.threshold) },
+    canary: { requests: nc, bad: ec, rate: nc > 0 ? short(ec / nc) : null },
+    baseline: { requests: nb, bad: eb, rate: nb > 0 ? short(eb / nb) : null },
+    edgeS: metric.edge === null ? null : (LATENCY_EDGES_S[metric.edge] as number),
+    remaining:
+      verdict === 'inconclusive' ? stillNeeded(config, metric, { fail, pass }, state.canaryRps) : null,
+  };
+}
+
+/** Requests and time to a decision at the rates seen, the growth of the threshold included; null when it cannot be said. */
+function stillNeeded(
+  config: MetricConfig,
+  metric: MetricState,
+  standings: { fail: Standing; pass: Standing },
+  canaryRps: number | null,
+): MetricEvidence['remaining'] {
+  const { nc, ec, nb, eb } = metric.totals;
+  const thetaC = Math.min(1, (ec + 0.5) / (nc + 1));
+  const thetaB = Math.min(1, (eb + 0.5) / (nb + 1));
+  const toward = ec / nc > (config.fail.rho * eb) / nb + config.fail.delta ? 'fail' : 'pass';
+  const { logE, threshold, slope } = standings[toward];
+  const { psis } = toward === 'fail' ? config.failProcess : config.passProcess;
+  const bet = betOf(config, metric, config[toward]);
+  // The bets are linear in the counts: what one canary request and its share of baseline requests are worth.
+  const perCanary = nb / nc;
+  let best = 0;
+  for (const psi of psis) best = Math.max(best, bet(1, thetaC, perCanary, thetaB * perCanary, psi));
+  const requests = requestsNeeded(logE, threshold, best - slope);
+  if (!Number.isFinite(requests) || requests > Number.MAX_SAFE_INTEGER) return null;
+  return {
+    toward,
+    requests,
+    seconds: canaryRps !== null && canaryRps > 0 ? Math.ceil(requests / canaryRps) : null,
+  };
+}
+
+export function evidencePoint(look: {
+  snapshot: Snapshot;
+  verdict: Verdict;
+  metrics: readonly MetricEvidence[];
+  increments: readonly InstanceIncrement[];
+  /** null after the router started anew: its counters say how much, not since when. */
+  sinceMs: number | null;
+  isControl: (one: InstanceIncrement) => boolean;
+}): EvidencePoint {
+  const { snapshot, verdict, metrics, increments, sinceMs, isControl } = look;
+  const rates = (select: (one: InstanceIncrement) => boolean) => {
+    const { requests, errors, latency } = sumIncrements(increments, select);
+    const quantile = (q: number) => {
+      const value = quantileS(latency, q);
+      return value === null ? null : short(value);
+    };
+    return {
+      rps: sinceMs !== null && sinceMs > 0 ? short((requests * 1000) / sinceMs) : 0,
+      errorRate: requests > 0 ? short(errors / requests) : null,
+      p50S: quantile(0.5),
+      p95S: quantile(0.95),
+      p99S: quantile(0.99),
+    };
+  };
+  return {
+    atMs: snapshot.atMs,
+    canaryWeight: snapshot.canaryWeight,
+    verdict,
+    metrics,
+    rates: { canary: rates((one) => one.arm === 'canary'), baseline: rates(isControl) },
+  };
+}
+
+/** Five digits are enough to draw, and keep a series of hundreds of points small. */
+function short(value: number): number {
+  return Number(value.toPrecision(5));
+}

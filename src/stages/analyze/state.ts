@@ -1,0 +1,138 @@
+import type { Group } from '../../kernel/dataplane.ts';
+import type { MetricEvidence, Verdict } from '../../kernel/verdict.ts';
+import type { EProcessOptions, EProcessState } from './eprocess.ts';
+
+/** What an analysis remembers between looks: plain JSON, bounded, enough to continue exactly after a crash. */
+
+export type MetricName = MetricEvidence['metric'];
+
+/** The arm an instance's requests count for. */
+export type Arm = 'canary' | 'control';
+
+export interface Margin {
+  alpha: number;
+  rho: number;
+  delta: number;
+}
+
+export interface MetricConfig {
+  metric: MetricName;
+  /** null for errors. */
+  quantile: number | null;
+  /** Decides the verdict; else it is only drawn. */
+  gating: boolean;
+  fail: Margin;
+  pass: Margin;
+  failProcess: EProcessOptions;
+  passProcess: EProcessOptions;
+  /** Prior spread between instances of the log rate. */
+  sigma0: number;
+}
+
+/** Requests and bad ones of an arm in one look, and the instances they came from. */
+export interface ArmLook {
+  n: number;
+  e: number;
+}
+
+/** Last seen counters of one instance. */
+export interface SeenInstance {
+  group: Group;
+  digest: string;
+  requests: number;
+  errors: number;
+  latency: PackedCounts;
+  /** First look with traffic, router clock; null while there was none. 0: warm before the analysis began. */
+  trafficSinceMs: number | null;
+  /** Last look that listed it. */
+  seenAtMs: number;
+  /** Some of its requests were counted. */
+  counted: boolean;
+}
+
+/** Bucket counts without the empty ends: index of the first, then the counts. */
+export type PackedCounts = readonly number[];
+
+/** Requests and bad requests of one control instance, window by window. */
+export interface WindowSeries {
+  /** All instances have the same number of complete windows. */
+  instances: Record<string, { n: number[]; e: number[] }>;
+  /** The window under way. */
+  current: Record<string, [n: number, e: number]>;
+  startedAtMs: number;
+  /** Complete windows; kept apart because there may be no instance yet. */
+  length: number;
+}
+
+export interface Dispersion {
+  /** Window dispersion, for the latency bets and the thresholds. */
+  phi: number;
+  /** Clump size, for the error bets. */
+  g: number;
+  /** Variance of the log rate between instances. */
+  sigma2: number;
+  /** Control instances it was learned from. */
+  instances: number;
+}
+
+export interface MetricState {
+  metric: MetricName;
+  /** Index into LATENCY_EDGES_S, frozen for the rollout; null before that, and for errors. */
+  edge: number | null;
+  /** Rate of bad requests in the history before the first look; null without history. */
+  historyRate: number | null;
+  totals: { nc: number; ec: number; nb: number; eb: number };
+  fail: EProcessState;
+  pass: EProcessState;
+  dispersion: Dispersion;
+  minutes: WindowSeries;
+  /** Ten-second windows, used until there are minutes enough; null after that. */
+  tens: WindowSeries | null;
+  /** t quantiles of the thresholds at `df`. */
+  quantiles: { df: number; fail: number; pass: number };
+  guard: GuardState | null;
+}
+
+export interface GuardState {
+  /** Log factors of each psi, minute by minute. */
+  minutes: number[][];
+  /** The same process at the margins of a disaster, which needs no guard. */
+  bypass: EProcessState;
+}
+
+export interface AnalysisState {
+  version: 1;
+  bootId: string;
+  /** Router clock at the last look. */
+  atMs: number;
+  startedAtMs: number;
+  canaryWeight: number;
+  canaryDigest: string | null;
+  /** True when canary and control run different bytes, so that the digest tells the arms apart. */
+  digestsDiffer: boolean;
+  control: 'baseline' | 'stable';
+  slotAtMs: number;
+  instances: Record<string, SeenInstance>;
+  /** Control latency until all edges are frozen. */
+  controlLatency: PackedCounts;
+  metrics: MetricState[];
+  canaryRps: number | null;
+  /** Last look with counted traffic in the arm. */
+  lastCanaryAtMs: number | null;
+  lastControlAtMs: number | null;
+  /** A fail stands for the rest of the rollout. */
+  failed: { atMs: number; reason: string } | null;
+  last: { verdict: Verdict; reason: string };
+}
+
+/** Traffic of the control's instances before the analysis began, in whole minutes, oldest first. */
+export interface LaneHistory {
+  minutes: number;
+  instances: readonly {
+    id: string;
+    requests: readonly number[];
+    errors: readonly number[];
+    /** Bucket counts of each minute. */
+    latency: readonly (readonly number[])[];
+  }[];
+}
