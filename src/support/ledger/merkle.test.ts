@@ -152,16 +152,14 @@ test('law: consistency proofs are those of the RFC, verify, and prove nothing el
   const { leaves, tiles } = grow([1_200]);
   const roots = new Map<number, Buffer>();
   const rootAt = (n: number) => roots.get(n) ?? roots.set(n, naiveRoot(leaves.slice(0, n))).get(n)!;
-  const cases = fc
-    .integer({ min: 1, max: 1_200 })
-    .chain((to) =>
-      fc.record({
-        to: fc.constant(to),
-        from: fc.integer({ min: 1, max: to }),
-        bit: fc.nat(255),
-        at: fc.nat(20),
-      }),
-    );
+  const cases = fc.integer({ min: 1, max: 1_200 }).chain((to) =>
+    fc.record({
+      to: fc.constant(to),
+      from: fc.integer({ min: 1, max: to }),
+      bit: fc.nat(255),
+      at: fc.nat(20),
+    }),
+  );
   fc.assert(
     fc.property(cases, ({ from, to, bit, at }) => {
       const proof = consistencyPath(from, to).map((range) => hashRange(tiles, range));
