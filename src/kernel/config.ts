@@ -125,5 +125,10 @@ export interface AccessConfig {
   /** Verbs of each role. */
   roles: Readonly<Record<string, readonly string[]>>;
   /** Who has a role where; `*` for every service or environment. */
-  grants: readonly { subject: string; role: string; services: readonly string[]; environments: readonly string[] }[];
+  grants: readonly {
+    subject: string;
+    role: string;
+    services: readonly string[];
+    environments: readonly string[];
+  }[];
 }

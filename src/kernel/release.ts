@@ -30,4 +30,12 @@ export const TERMINAL_PROMOTIONS = [
   'superseded',
 ] as const;
 
-export type StepStatus = 'waiting' | 'running' | 'succeeded' | 'failed' | 'cached' | 'skipped' | 'cancelled' | 'timed-out';
+export type StepStatus =
+  | 'waiting'
+  | 'running'
+  | 'succeeded'
+  | 'failed'
+  | 'cached'
+  | 'skipped'
+  | 'cancelled'
+  | 'timed-out';

@@ -40,7 +40,13 @@ export interface RolloutSpec {
 export interface AnalysisSpec {
   alpha: number;
   errors: { weight: number; failRho: number; failDelta: number; passRho: number; passDelta: number } | null;
-  latency: readonly { quantile: 0.5 | 0.95 | 0.99; weight: number; failRho: number; passRho: number; passDelta: number }[];
+  latency: readonly {
+    quantile: 0.5 | 0.95 | 0.99;
+    weight: number;
+    failRho: number;
+    passRho: number;
+    passDelta: number;
+  }[];
   /** Seconds of traffic to a fresh instance that are left out (cold caches, JIT). */
   warmupS: number;
   /** A look with counters older than this is no data. */
@@ -65,7 +71,14 @@ export type RolloutPhase =
   | 'cancelled'
   | 'superseded';
 
-export const TERMINAL_PHASES = ['succeeded', 'rolled-back', 'aborted', 'failed', 'cancelled', 'superseded'] as const;
+export const TERMINAL_PHASES = [
+  'succeeded',
+  'rolled-back',
+  'aborted',
+  'failed',
+  'cancelled',
+  'superseded',
+] as const;
 
 export function isTerminal(phase: RolloutPhase): boolean {
   return (TERMINAL_PHASES as readonly string[]).includes(phase);
@@ -74,7 +87,12 @@ export function isTerminal(phase: RolloutPhase): boolean {
 export type RolloutKind = 'planned' | 'hotfix' | 'rollback';
 
 /** What a person or a policy asked for while it runs. */
-export type RolloutRequest = { kind: 'pause' | 'resume' | 'abort'; actor: string; reason: string; atMs: number };
+export type RolloutRequest = {
+  kind: 'pause' | 'resume' | 'abort';
+  actor: string;
+  reason: string;
+  atMs: number;
+};
 
 export interface RolloutState {
   phase: RolloutPhase;
@@ -85,8 +103,15 @@ export interface RolloutState {
   /** What the router should carry now. */
   weights: Weights;
   paused: { atMs: number; by: string; reason: string } | null;
+  /** The manual step a person has let pass; -1 for none. */
+  resumedStep: number;
   /** Why the rollout turned back, once it does; the terminal phase follows from `terminal`. */
-  turnedBack: { atMs: number; reason: string; by: string; terminal: 'rolled-back' | 'aborted' | 'failed' } | null;
+  turnedBack: {
+    atMs: number;
+    reason: string;
+    by: string;
+    terminal: 'rolled-back' | 'aborted' | 'failed';
+  } | null;
   /** First instant with more than 0 % of traffic. */
   exposedAtMs: number | null;
   /** When the new version was seen at 0 % after a decision against it. */

@@ -22,5 +22,10 @@ export interface EvidencePoint {
   verdict: Verdict;
   metrics: readonly MetricEvidence[];
   /** Requests per second and latency quantiles (seconds) since the look before, for drawing. */
-  rates: Readonly<Record<'canary' | 'baseline', { rps: number; errorRate: number | null; p50S: number | null; p95S: number | null; p99S: number | null }>>;
+  rates: Readonly<
+    Record<
+      'canary' | 'baseline',
+      { rps: number; errorRate: number | null; p50S: number | null; p95S: number | null; p99S: number | null }
+    >
+  >;
 }

@@ -26,7 +26,10 @@ export function json(value: unknown): string {
   return JSON.stringify(value);
 }
 
-export function openDatabase(connectionString: string, options: { max?: number; applicationName?: string } = {}): Database {
+export function openDatabase(
+  connectionString: string,
+  options: { max?: number; applicationName?: string } = {},
+): Database {
   const pool = new pg.Pool({
     connectionString,
     max: options.max ?? 10,
@@ -36,6 +39,7 @@ export function openDatabase(connectionString: string, options: { max?: number; 
   });
   // A broken idle connection (PostgreSQL restarted) is replaced on next use.
   pool.on('error', () => {});
+  pool.on('connect', (client) => client.on('error', () => {}));
   return {
     pool,
     async query<Row>(text: string, values: readonly unknown[] = []) {
@@ -83,7 +87,17 @@ async function guard<T>(promise: Promise<T>): Promise<T> {
   }
 }
 
-const UNREACHABLE = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ENOENT', '57P01', '57P02', '57P03', '08006', '08001']);
+const UNREACHABLE = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EPIPE',
+  'ENOENT',
+  '57P01',
+  '57P02',
+  '57P03',
+  '08006',
+  '08001',
+]);
 
 /** A lost connection becomes retryable `unreachable`, a full disk `disk_full`; everything else passes as it is. */
 function translate(error: unknown): unknown {
@@ -91,7 +105,10 @@ function translate(error: unknown): unknown {
   const code = (error as { code?: string }).code ?? '';
   const message = (error as Error).message ?? '';
   if (code === '53100') return new SlipwayError('disk_full', 'PostgreSQL has no disk left', { cause: error });
-  if (UNREACHABLE.has(code) || /Connection terminated|timeout exceeded when trying to connect/.test(message)) {
+  if (
+    UNREACHABLE.has(code) ||
+    /Connection terminated|timeout exceeded when trying to connect/.test(message)
+  ) {
     return new SlipwayError('unreachable', 'PostgreSQL cannot be reached', { cause: error });
   }
   return error;

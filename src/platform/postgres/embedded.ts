@@ -54,7 +54,11 @@ export async function startPostgres(options: EmbeddedOptions): Promise<EmbeddedP
     shared_buffers: '64MB',
     ...options.settings,
   };
-  const args = ['-D', options.directory, ...Object.entries(settings).flatMap(([k, v]) => ['-c', `${k}=${v}`])];
+  const args = [
+    '-D',
+    options.directory,
+    ...Object.entries(settings).flatMap(([k, v]) => ['-c', `${k}=${v}`]),
+  ];
   const logFile = options.logFile ?? `${options.directory}.log`;
   const child = await spawnLogged([...wrapper, binaries.postgres, ...args], logFile);
   if (options.unref) child.unref();
@@ -69,7 +73,10 @@ export async function startPostgres(options: EmbeddedOptions): Promise<EmbeddedP
     async stop() {
       if (child.exitCode !== null || child.signalCode !== null) return;
       child.kill('SIGINT');
-      const stopped = await Promise.race([exited.then(() => true), sleep(STOP_DEADLINE_MS).then(() => false)]);
+      const stopped = await Promise.race([
+        exited.then(() => true),
+        sleep(STOP_DEADLINE_MS).then(() => false),
+      ]);
       if (!stopped) child.kill('SIGQUIT');
       await exited;
     },
@@ -102,10 +109,14 @@ async function rootWrapper(): Promise<string[]> {
     await run(wrapper[0] as string, [...wrapper.slice(1), 'true']);
     return wrapper;
   } catch (cause) {
-    throw new SlipwayError('internal', 'embedded PostgreSQL cannot run as root here: user namespaces are not available', {
-      cause,
-      hint: 'run Slipway as an ordinary user, or set DATABASE_URL',
-    });
+    throw new SlipwayError(
+      'internal',
+      'embedded PostgreSQL cannot run as root here: user namespaces are not available',
+      {
+        cause,
+        hint: 'run Slipway as an ordinary user, or set DATABASE_URL',
+      },
+    );
   }
 }
 
@@ -121,9 +132,12 @@ async function ensureCluster(binaries: Binaries, wrapper: string[], directory: s
   await chmod(passwordFile, 0o600);
   const [command, ...rest] = [...wrapper, binaries.initdb];
   const args = [...rest, '-D', directory, '-U', 'slipway', '-A', 'scram-sha-256', `--pwfile=${passwordFile}`];
-  await run(command as string, [...args, '-E', 'UTF8', '--locale=C', '--no-instructions'], { env: cleanEnv() }).catch((cause) => {
+  await run(command as string, [...args, '-E', 'UTF8', '--locale=C', '--no-instructions'], {
+    env: cleanEnv(),
+  }).catch((cause) => {
     const text = String((cause as { stderr?: string }).stderr ?? cause);
-    if (/No space left/.test(text)) throw new SlipwayError('disk_full', 'no disk left for PostgreSQL', { cause });
+    if (/No space left/.test(text))
+      throw new SlipwayError('disk_full', 'no disk left for PostgreSQL', { cause });
     throw new SlipwayError('internal', `initdb failed: ${text.trim().slice(0, 500)}`, { cause });
   });
   await writeFile(join(directory, 'slipway.ready'), '');
@@ -184,8 +198,10 @@ async function waitReady(url: string, exited: Promise<number | null>, logFile: s
   for (const started = Date.now(); Date.now() - started < START_DEADLINE_MS; await sleep(40)) {
     if (ended) {
       const tail = (await readFile(logFile, 'utf8').catch(() => '')).slice(-600).trim();
-      if (/No space left/.test(tail)) throw new SlipwayError('disk_full', `PostgreSQL did not start: ${tail}`);
-      if (/Address already in use/.test(tail)) throw new SlipwayError('port_taken', `PostgreSQL did not start: ${tail}`);
+      if (/No space left/.test(tail))
+        throw new SlipwayError('disk_full', `PostgreSQL did not start: ${tail}`);
+      if (/Address already in use/.test(tail))
+        throw new SlipwayError('port_taken', `PostgreSQL did not start: ${tail}`);
       throw new SlipwayError('internal', `PostgreSQL did not start: ${tail}`);
     }
     const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 2_000 });

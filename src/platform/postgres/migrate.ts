@@ -8,7 +8,9 @@ import type { Database } from './database.ts';
  */
 export async function migrate(database: Database, directory: string): Promise<string[]> {
   const names = (await readdir(directory)).filter((name) => /^\d{4}_.*\.sql$/.test(name)).sort();
-  await database.query('create table if not exists migrations (name text primary key, applied_at timestamptz not null default now())');
+  await database.query(
+    'create table if not exists migrations (name text primary key, applied_at timestamptz not null default now())',
+  );
   const applied: string[] = [];
   for (const name of names) {
     const text = await readFile(join(directory, name), 'utf8');

@@ -54,26 +54,40 @@ export async function startTestServer(): Promise<EmbeddedPostgres> {
     settings: { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off', max_connections: '300' },
   });
   process.once('exit', () => {
-    try {
-      process.kill(started.pid, 'SIGQUIT');
-    } catch {
-      // it ended before
-    }
+    endServer(started.pid);
     rmSync(home, { recursive: true, force: true, maxRetries: 3 });
   });
   return started;
 }
 
+/** In an exit handler nothing asynchronous runs: wait by polling until the server has gone. */
+function endServer(pid: number): void {
+  const pause = new Int32Array(new SharedArrayBuffer(4));
+  try {
+    process.kill(pid, 'SIGQUIT');
+    for (let i = 0; i < 200; i++) {
+      process.kill(pid, 0);
+      if (/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'))) return;
+      Atomics.wait(pause, 0, 0, 10);
+    }
+  } catch {
+    // it has ended
+  }
+}
+
 /** One template per content of migrations/; made once under a lock, however many test processes ask. */
 async function ensureTemplate(serverUrl: string): Promise<string> {
   const hash = createHash('sha256');
-  for (const name of readdirSync(MIGRATIONS).sort()) hash.update(name).update(readFileSync(join(MIGRATIONS, name)));
+  for (const name of readdirSync(MIGRATIONS).sort())
+    hash.update(name).update(readFileSync(join(MIGRATIONS, name)));
   const template = `template_${hash.digest('hex').slice(0, 16)}`;
   const client = new pg.Client({ connectionString: serverUrl });
   await client.connect();
   try {
     await client.query('select pg_advisory_lock(7220611)');
-    const ready = await client.query('select 1 from pg_database where datname = $1 and datistemplate', [template]);
+    const ready = await client.query('select 1 from pg_database where datname = $1 and datistemplate', [
+      template,
+    ]);
     if (ready.rowCount === 0) {
       await client.query(`drop database if exists ${template}`);
       const database = openDatabase(await ensureDatabase(serverUrl, template));

@@ -1,0 +1,112 @@
+import { isTerminal, type Rollout, type RolloutRequest, type RolloutState } from '../../kernel/rollout.ts';
+import { converge } from './converge.ts';
+import { NO_TRAFFIC_MOVED, sortFleet } from './fleet.ts';
+import { finishing, preparing, promoting, rollingBack, stepping } from './phases.ts';
+import {
+  BLIND_MS,
+  CRASH_LIMIT,
+  PAUSE_LIMIT_MS,
+  type PhaseInput,
+  type Plan,
+  type Situation,
+  turnBack,
+} from './situation.ts';
+
+const PHASES = { preparing, stepping, promoting, finishing, 'rolling-back': rollingBack } as const;
+
+export function initialState(nowMs: number): RolloutState {
+  return {
+    phase: 'preparing',
+    stepIndex: 0,
+    stepSettledAtMs: null,
+    phaseEnteredAtMs: nowMs,
+    weights: NO_TRAFFIC_MOVED,
+    paused: null,
+    resumedStep: -1,
+    turnedBack: null,
+    exposedAtMs: null,
+    zeroTrafficAtMs: null,
+    drainUntilMs: null,
+  };
+}
+
+/**
+ * One pass of a rollout: pure, total, idempotent on an unchanged situation. It never advances on missing data and never
+ * raises the canary once it has turned back; `check.ts` judges its plans independently.
+ */
+export function plan(rollout: Rollout, before: RolloutState, situation: Situation): Plan {
+  if (isTerminal(before.phase)) return { next: before, actions: [], reasons: [], wakeAtMs: null };
+  const { nowMs, observation } = situation;
+  const asked = applyRequest(before, situation.request, nowMs);
+  if (observation === null) {
+    const reason = 'the data plane does not answer: holding, nothing advances on missing data';
+    return { next: asked, actions: [], reasons: [reason], wakeAtMs: nowMs + BLIND_MS };
+  }
+  const fleet = sortFleet(rollout, observation.instances);
+  const input = { rollout, fleet, observation, analysis: situation.analysis, nowMs };
+  const state = turnBackIfNeeded({ ...input, state: asked });
+  const phase = PHASES[state.phase as keyof typeof PHASES];
+  const result = phase({ ...input, state });
+  const done = isTerminal(result.state.phase);
+  return {
+    next: result.state,
+    actions: converge(rollout, result.state, result.wanted, fleet, observation, nowMs),
+    reasons: result.reasons,
+    wakeAtMs: done ? null : result.wakeAtMs,
+  };
+}
+
+const REVERSIBLE = ['preparing', 'stepping', 'promoting'];
+
+function applyRequest(state: RolloutState, request: RolloutRequest | null, nowMs: number): RolloutState {
+  if (request === null || !REVERSIBLE.includes(state.phase)) return state;
+  const { kind, actor, reason } = request;
+  if (kind === 'pause')
+    return state.paused ? state : { ...state, paused: { atMs: nowMs, by: actor, reason } };
+  if (kind === 'resume') {
+    if (state.paused === null) return state;
+    // A hold gives the step its full time again: what was measured before the pause may be old.
+    const stepSettledAtMs = state.stepSettledAtMs === null ? null : nowMs;
+    return { ...state, paused: null, resumedStep: state.stepIndex, stepSettledAtMs };
+  }
+  return turnBack(state, nowMs, `aborted by ${actor}: ${reason}`, actor, 'aborted');
+}
+
+/** Everything that ends the way forward, most telling reason first. */
+function turnBackIfNeeded(input: PhaseInput): RolloutState {
+  const { state, rollout, analysis, fleet, nowMs } = input;
+  if (!REVERSIBLE.includes(state.phase)) return state;
+  const { spec } = rollout;
+  if (analysis?.verdict === 'fail' && state.exposedAtMs !== null) {
+    return turnBack(state, nowMs, `analysis: ${analysis.reason}`, 'policy:analysis', 'rolled-back');
+  }
+  const outcome = state.exposedAtMs === null ? 'failed' : 'rolled-back';
+  const broken = fleet.canary.find((instance) => instance.state === 'failed');
+  if (broken)
+    return turnBack(
+      state,
+      nowMs,
+      `instance ${broken.id} failed: ${broken.reason ?? 'no reason given'}`,
+      'system:worker',
+      outcome,
+    );
+  const looping = fleet.canary.find((instance) => instance.restarts >= CRASH_LIMIT);
+  if (looping) {
+    const why = `instance ${looping.id} restarted ${looping.restarts} times: ${looping.reason ?? 'no reason given'}`;
+    return turnBack(state, nowMs, why, 'system:worker', outcome);
+  }
+  if (state.paused) {
+    if (nowMs < state.paused.atMs + PAUSE_LIMIT_MS) return state;
+    return turnBack(state, nowMs, 'paused for longer than a pause may last', 'system:worker', 'aborted');
+  }
+  if (nowMs >= rollout.createdAtMs + spec.progressDeadlineS * 1_000) {
+    return turnBack(
+      state,
+      nowMs,
+      `not finished within ${spec.progressDeadlineS} s`,
+      'system:worker',
+      outcome,
+    );
+  }
+  return state;
+}
