@@ -1,7 +1,7 @@
 import { ShopError } from './errors.js';
 
 /** Orders that are settled with the bank in one go. */
-export const BATCH = 32;
+export const BATCH = 16;
 
 /**
  * Stock that is sold but not yet settled. `settle` is told the oldest order numbers, `BATCH` at a time, once twice as many

@@ -1,9 +1,9 @@
 import { ShopError } from './errors.js';
 
 /** Orders that are settled with the bank in one go. */
-export const BATCH = 32;
-/** At most 2 * BATCH orders are open, and there is room for 249. */
-const BUCKETS = 83;
+export const BATCH = 16;
+/** At most 2 * BATCH orders are open, and there is room for 123. */
+const BUCKETS = 41;
 const PLACES = 3;
 
 /**
