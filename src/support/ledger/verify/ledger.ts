@@ -35,7 +35,7 @@ export async function verifyLedger(
     await judgeTiles(tx, size, findings);
     await judgePending(tx, findings);
     judgeEnd(size, checkpoints, findings);
-    judgeRemembered(options.remembered ?? null, log, size, findings);
+    judgeRemembered(options.remembered ?? null, log, checkpoints, findings);
     const { problems, truncated } = findings;
     return {
       ok: problems.length === 0,
@@ -126,15 +126,26 @@ function judgeEnd(size: number, checkpoints: readonly JudgedCheckpoint[], findin
     findings.add('entry', head, `no valid checkpoint covers the entries ${head} to ${size - 1}`);
 }
 
+/** Every remembered head was committed with a checkpoint row of its own before it was saved. */
 function judgeRemembered(
   remembered: string | null,
   log: LogIdentity,
-  size: number,
+  checkpoints: readonly JudgedCheckpoint[],
   findings: Findings,
 ): void {
   if (!remembered) return;
   const head = openCheckpoint(remembered, log);
-  if (typeof head === 'string') findings.add('head', 'remembered', head);
-  else if (head.size > size)
-    findings.add('head', 'remembered', `this machine signed ${head.size} entries, the log has ${size}`);
+  if (typeof head === 'string') {
+    findings.add('head', 'remembered', head);
+    return;
+  }
+  const same = checkpoints.find((checkpoint) => checkpoint.size === head.size);
+  if (!same)
+    findings.add(
+      'head',
+      head.size,
+      'this machine signed a head of this size, and the log has no such checkpoint',
+    );
+  else if (!same.root.equals(head.root))
+    findings.add('head', head.size, 'the log is a fork of the one this machine signed');
 }
