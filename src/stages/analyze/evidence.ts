@@ -39,6 +39,8 @@ export function metricEvidence(
   };
 }
 
+const SHRINKAGE = 200;
+
 /** Requests and time to a decision at the rates seen, the growth of the threshold included; null when it cannot be said. */
 function stillNeeded(
   config: MetricConfig,
@@ -47,8 +49,9 @@ function stillNeeded(
   canaryRps: number | null,
 ): MetricEvidence['remaining'] {
   const { nc, ec, nb, eb } = metric.totals;
-  const thetaC = Math.min(1, (ec + 0.5) / (nc + 1));
-  const thetaB = Math.min(1, (eb + 0.5) / (nb + 1));
+  const thetaB = eb / nb;
+  // A few requests say little: until there are more, the canary is taken to be like its baseline.
+  const thetaC = (ec + SHRINKAGE * thetaB) / (nc + SHRINKAGE);
   const toward = ec / nc > (config.fail.rho * eb) / nb + config.fail.delta ? 'fail' : 'pass';
   const { logE, threshold, slope } = standings[toward];
   const { psis } = toward === 'fail' ? config.failProcess : config.passProcess;
@@ -101,5 +104,5 @@ export function evidencePoint(look: {
 
 /** Five digits are enough to draw, and keep a series of hundreds of points small. */
 function short(value: number): number {
-  return Number(value.toPrecision(5));
+  return Math.abs(value) < 1e-12 ? 0 : Number(value.toPrecision(5));
 }

@@ -64,8 +64,8 @@ export function analyze(
     return noData(before, 'the analysis names no metric that decides');
   if (snapshot === null) return noData(before, 'the data plane gave no counters');
   const ageMs = nowMs - snapshot.atMs;
-  if (Math.abs(ageMs) > spec.staleS * 1000) return noData(before, ageWords(ageMs));
-  if (before === null) {
+  if (Math.abs(ageMs) > spec.staleS * 1000) return noData(before, ageWords(ageMs, spec.staleS));
+  if (before === null || !fits(before, configs)) {
     const state = newState(configs, snapshot, options);
     return noData(state, 'the first look only says where the counters stand');
   }
@@ -77,10 +77,20 @@ export function analyze(
   return look(spec, configs, state, snapshot);
 }
 
-function ageWords(ageMs: number): string {
+/** A state of another release of Slipway, or of another spec, is not continued. */
+function fits(state: AnalysisState, configs: readonly MetricConfig[]): boolean {
+  return (
+    state.version === 1 &&
+    state.metrics.length === configs.length &&
+    configs.every(({ metric }, i) => state.metrics[i]?.metric === metric)
+  );
+}
+
+/** Without the age itself: a reason that changed every second would be a write every second. */
+function ageWords(ageMs: number, staleS: number): string {
   return ageMs > 0
-    ? `the newest counters are ${seconds(ageMs / 1000)} old`
-    : `the data plane's clock is ${seconds(-ageMs / 1000)} ahead`;
+    ? `the newest counters are more than ${seconds(staleS)} old`
+    : `the data plane's clock is more than ${seconds(staleS)} ahead`;
 }
 
 /** A fail is not forgotten because data went missing. */

@@ -59,7 +59,7 @@ export function inconclusiveReason(open: readonly MetricEvidence[]): string {
   if (worst === undefined) return 'no metric decides';
   const toward = worst.remaining?.toward ?? 'pass';
   const what = `${comparison(worst)}; ${against(toward === 'fail' ? worst.fail : worst.pass)} to ${toward}`;
-  if (worst.remaining === null) return `${what}; at these rates it will not be decided`;
+  if (worst.remaining === null) return `${what}; at these rates there is no telling when`;
   const { requests, seconds: time } = worst.remaining;
   return `${what}; about ${count(requests)} more canary requests${time === null ? '' : ` (${seconds(time)})`}`;
 }
