@@ -43,7 +43,7 @@ export class LeafJudge {
       return;
     }
     for (const source of SOURCES) {
-      const leaf = sources[source] ?? body ?? tile ?? column ?? Buffer.alloc(32);
+      const leaf = sources[source] ?? tile ?? body ?? Buffer.alloc(32);
       appendLeaf(this.#trees[source], leaf);
     }
   }
@@ -83,7 +83,7 @@ export class LeafJudge {
   }
 
   #blame(index: number, { body, column, tile }: LeafSources, truth: Source | undefined): void {
-    const right = truth === undefined ? null : { body, column, tile }[truth];
+    const right = truth === undefined ? null : ({ body, column, tile }[truth] ?? tile);
     const differs = (hash: Buffer | null) => hash !== null && (right === null || !hash.equals(right));
     if (body === null) this.#findings.add('entry', index, 'the entry is missing');
     else if (truth !== 'body' && differs(body)) {
