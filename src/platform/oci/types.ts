@@ -33,7 +33,11 @@ export interface StoredManifest {
  */
 export interface RegistryClient {
   hasBlob(repository: string, digest: Digest): Promise<boolean>;
-  putBlob(repository: string, digest: Digest, content: Buffer | { open(): Readable; size: number }): Promise<void>;
+  putBlob(
+    repository: string,
+    digest: Digest,
+    content: Buffer | { open(): Readable; size: number },
+  ): Promise<void>;
   /** The stream errors with `digest_mismatch` at its end when the bytes are not those. */
   openBlob(repository: string, digest: Digest): Promise<Readable>;
   /** For small blobs; `maxBytes` bounds it. */
