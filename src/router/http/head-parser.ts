@@ -94,6 +94,7 @@ export class HeadParser {
     this.targetEnd += delta;
     this.statusStart += delta;
     this.fieldsStart += delta;
+    this.fieldsEnd += delta;
     const { fields } = this;
     const used = Math.min((this.fieldCount + 1) * FIELD_STRIDE, fields.length);
     for (let i = 0; i < used; i++) if (i % FIELD_STRIDE !== 0) fields[i]! += delta;
