@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdir, rename, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SlipwayError } from '../../kernel/errors.ts';
 
@@ -65,7 +65,22 @@ export async function openGit(home: string, signers: Signers = {}): Promise<Git>
     : '';
   await writeFile(`${config}.${process.pid}`, CONFIG + ssh, { mode: 0o600 });
   await rename(`${config}.${process.pid}`, config);
+  await removeLeftOvers(home);
   return { home, signers, environment: gitEnvironment(config, signers) };
+}
+
+/** Names of mirrors that are not at their place yet. */
+export const PASSING_PREFIX = '.new-';
+const LEFT_OVER_MS = 86_400_000;
+
+/** Passing mirrors of processes that were killed. */
+async function removeLeftOvers(home: string): Promise<void> {
+  for (const name of await readdir(home)) {
+    if (!name.startsWith(PASSING_PREFIX)) continue;
+    const path = join(home, name);
+    const found = await stat(path).catch(() => null);
+    if (found && Date.now() - found.mtimeMs > LEFT_OVER_MS) await rm(path, { recursive: true, force: true });
+  }
 }
 
 /** What git may see of our environment: where programs and SSH keys are, and how to reach the network. */

@@ -53,6 +53,21 @@ test('a mirror follows branches and tags, and keeps what vanished there', async 
   repository.remove();
 });
 
+test('nobody shadows a branch or a hash with a ref of its name', async () => {
+  const repository = testRepository();
+  const first = repository.commit({ a: '1' });
+  const second = repository.commit({ a: '2' });
+  repository.git('update-ref', 'refs/heads/refs/heads/main', first);
+  repository.git('update-ref', 'refs/tags/main', first);
+  repository.git('update-ref', 'refs/tags/refs/heads/main', first);
+  repository.git('update-ref', `refs/heads/${second}`, first);
+  const mirror = mirrorOf(git, 'shadows');
+  await fetchMirror(git, mirror, repository.url);
+  for (const ref of ['refs/heads/main', 'main', second])
+    assert.equal(await resolveCommit(git, mirror, ref), second);
+  repository.remove();
+});
+
 test('a path without a scheme is a repository too, and a missing branch names those there are', async () => {
   const repository = testRepository('trunk');
   repository.commit({ a: '1' });

@@ -3,7 +3,7 @@ import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { SlipwayError } from '../../kernel/errors.ts';
 import { NAME_PATTERN } from '../../kernel/ids.ts';
-import { type Git, type GitResult, type RunOptions, runGit } from './git.ts';
+import { type Git, type GitResult, PASSING_PREFIX, type RunOptions, runGit } from './git.ts';
 import { parseRepositoryUrl } from './url.ts';
 
 /** A bare repository of ours that follows another one's branches and tags. It is a cache: losing it costs a fetch. */
@@ -24,7 +24,7 @@ export function mirrorOf(git: Git, service: string): Mirror {
 
 /** A mirror under a passing name, for a repository whose service is not known yet. */
 export function passingMirror(git: Git): Mirror {
-  return { directory: join(git.home, `.new-${randomBytes(8).toString('hex')}.git`) };
+  return { directory: join(git.home, `${PASSING_PREFIX}${randomBytes(8).toString('hex')}.git`) };
 }
 
 /** Gives a passing mirror its place; one that is there already stays. */

@@ -18,11 +18,15 @@ function missing(what: string, hint: string): SlipwayError {
   return new SlipwayError('commit_not_found', what, { hint });
 }
 
-/** The full hash of a branch, tag, full or abbreviated hash. Throws `commit_not_found`, `invalid_input`. */
+/**
+ * The full hash of a branch, a tag, a full ref, a full or an abbreviated hash, in this order; a full ref or hash means only
+ * itself, so that nobody can shadow it with a branch of that name. Throws `commit_not_found`, `invalid_input`.
+ */
 export async function resolveCommit(git: Git, mirror: Mirror, ref: string): Promise<string> {
   if (!isRefName(ref)) throw new SlipwayError('invalid_input', 'this is not a branch, tag or commit hash');
-  const names = [`refs/heads/${ref}`, `refs/tags/${ref}`, ...(ref.startsWith('refs/') ? [ref] : [])];
-  if (/^[0-9a-f]{7,64}$/.test(ref)) names.unshift(ref);
+  const names =
+    isCommitSha(ref) || ref.startsWith('refs/') ? [ref] : [`refs/heads/${ref}`, `refs/tags/${ref}`];
+  if (/^[0-9a-f]{7,63}$/.test(ref)) names.push(ref);
   for (const name of names) {
     const args = [
       `--git-dir=${mirror.directory}`,

@@ -233,8 +233,8 @@ class Reader {
         );
         continue;
       }
-      if (text === '__proto__') {
-        this.problem(keyOffset, 'the key "__proto__" is not allowed', 'Choose another name.');
+      if (text === '__proto__' || !isPlainText(text)) {
+        this.problem(keyOffset, 'this key is not allowed', 'Choose another name.');
         continue;
       }
       const first = seen.get(text);
@@ -251,7 +251,15 @@ class Reader {
 
   private scalar(value: unknown, source: string | null, offset: number, place: Place): unknown {
     place.written = source;
-    if (value === null || typeof value === 'boolean' || typeof value === 'string') return value;
+    if (value === null || typeof value === 'boolean') return value;
+    if (typeof value === 'string') {
+      if (isPlainText(value)) return value;
+      return this.problem(
+        offset,
+        'the text holds a character that cannot be stored',
+        'Remove the NUL or lone surrogate.',
+      );
+    }
     if (typeof value === 'number' && Number.isFinite(value)) return value;
     return this.problem(
       offset,
@@ -277,6 +285,11 @@ class Reader {
     }
     return this.value(target, place, depth);
   }
+}
+
+/** Escapes in quotes can make what no file and no database holds. */
+function isPlainText(text: string): boolean {
+  return text.isWellFormed() && !text.includes('\0');
 }
 
 function find(root: Place, path: Path): { place: Place; exact: boolean } {
