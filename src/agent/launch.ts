@@ -29,7 +29,7 @@ export interface Gated {
 
 /**
  * Stage one: closes descriptors that leaked into the agent, sets limits. bash where there is one, because a POSIX shell
- * cannot close descriptors above 9.
+ * cannot close descriptors above 9. No redirection around the loop: the shell's copy of what was redirected would be closed.
  */
 const PREPARE = `
 for fd in /proc/self/fd/*; do
@@ -39,7 +39,7 @@ for fd in /proc/self/fd/*; do
     [4-9]) eval "exec $fd>&-" ;;
     *) [ -n "$BASH_VERSION" ] && eval "exec $fd>&-" ;;
   esac
-done 2>/dev/null
+done
 umask 022
 ulimit -c 0
 [ "$1" = - ] || ulimit -n "$1" || exit 125

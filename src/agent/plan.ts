@@ -84,8 +84,14 @@ export function beginEnding(
   return { ...record, ending, state, reason };
 }
 
-/** The record after its run ended; `how` says in words what happened to the process. */
-export function settle(record: InstanceRecord, how: string, nowMs: number, times: PlanTimes): InstanceRecord {
+/** The record after its run ended; `how` says in words what happened to the process, `output` its last lines (or nothing). */
+export function settle(
+  record: InstanceRecord,
+  how: string,
+  output: string,
+  nowMs: number,
+  times: PlanTimes,
+): InstanceRecord {
   const over: InstanceRecord = { ...record, run: null, ending: null, readyAtMs: null };
   if (record.ending?.why === 'failed') return { ...over, state: 'failed' };
   if (record.ending?.why === 'halt')
@@ -94,12 +100,25 @@ export function settle(record: InstanceRecord, how: string, nowMs: number, times
   const crashes = (steady ? 0 : record.crashes) + 1;
   const nextStartAtMs = nowMs + backoffMs(crashes, times);
   const deadline = record.everReady ? Number.POSITIVE_INFINITY : startDeadline(record, nowMs);
-  if (nextStartAtMs >= deadline)
-    return { ...over, state: 'failed', crashes, reason: `${how}; never ready in ${crashes} starts` };
-  return { ...over, state: 'exited', reason: how, crashes, restarts: record.restarts + 1, nextStartAtMs };
+  if (nextStartAtMs >= deadline) {
+    const starts = crashes === 1 ? 'its only start' : `${crashes} starts`;
+    return {
+      ...over,
+      state: 'failed',
+      crashes,
+      reason: withOutput(`${how}; never ready in ${starts}`, output),
+    };
+  }
+  const reason = withOutput(how, output);
+  return { ...over, state: 'exited', reason, crashes, restarts: record.restarts + 1, nextStartAtMs };
 }
 
 /** 1 s, 2 s, 4 s … with the default times, never above the last. */
 export function backoffMs(crashes: number, times: PlanTimes): number {
   return Math.min(times.backoffLastMs, times.backoffFirstMs * 2 ** Math.min(crashes - 1, 20));
+}
+
+/** A reason with the last lines of the log below it. */
+export function withOutput(reason: string, output: string): string {
+  return output === '' ? reason : `${reason}; last lines:\n${output}`;
 }

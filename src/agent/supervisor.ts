@@ -4,7 +4,7 @@ import type { Logger } from '../platform/log.ts';
 import type { ImageStore } from './images.ts';
 import { LIMITS } from './limits.ts';
 import { type InstanceLogs, lastWords } from './logs.ts';
-import { beginEnding, type PlanTimes, plan, settle } from './plan.ts';
+import { beginEnding, type PlanTimes, plan, settle, withOutput } from './plan.ts';
 import { isAlive, listensAt, membersOf, signalAll } from './processes.ts';
 import { probe } from './readiness.ts';
 import type { InstanceRecord, Run } from './record.ts';
@@ -202,12 +202,10 @@ class InstanceLoop implements Supervisor {
   async #settle(record: InstanceRecord): Promise<void> {
     const { clock, log, times } = this.#around;
     const ended = this.#child?.marker === record.run?.marker ? this.#child?.ended : null;
-    let how =
-      record.ending?.why === 'recycle'
-        ? (record.reason ?? 'restarted')
-        : (ended ?? 'ended while no agent was its parent');
-    if (record.ending === null) how = await this.#withLastLines(how);
-    await this.change((now) => settle(now, how, clock.nowMs(), times));
+    const recycled = record.ending?.why === 'recycle';
+    const how = (recycled ? record.reason : ended) ?? 'ended while no agent was its parent';
+    const output = record.ending === null ? await this.#lastWords() : '';
+    await this.change((now) => settle(now, how, output, clock.nowMs(), times));
     this.#child = null;
     const { state, reason, nextStartAtMs } = this.#record;
     if (record.ending === null || record.ending.why === 'recycle')
@@ -216,9 +214,8 @@ class InstanceLoop implements Supervisor {
   }
 
   async #giveUp(record: InstanceRecord): Promise<void> {
-    const reason = await this.#withLastLines(
-      `not ready within ${record.spec.startTimeoutMs} ms: it ${this.#lastProbe}`,
-    );
+    const waited = `not ready within ${record.spec.startTimeoutMs} ms: it ${this.#lastProbe}`;
+    const reason = withOutput(waited, await this.#lastWords());
     await this.change((now) => {
       if (now.ending !== null || now.run?.marker !== record.run?.marker) return now;
       return beginEnding(now, now.everReady ? 'recycle' : 'failed', reason);
@@ -226,11 +223,8 @@ class InstanceLoop implements Supervisor {
     this.#around.count('failed');
   }
 
-  async #withLastLines(reason: string): Promise<string> {
-    const words = lastWords(
-      await this.#around.logs.tail(this.#record.spec.id, LIMITS.reasonLines).catch(() => ''),
-    );
-    return words === '' ? reason : `${reason}; last lines:\n${words}`;
+  async #lastWords(): Promise<string> {
+    return lastWords(await this.#around.logs.tail(this.#record.spec.id, LIMITS.reasonLines).catch(() => ''));
   }
 
   async #probe(record: InstanceRecord): Promise<void> {

@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -22,7 +23,7 @@ export interface TestHost {
   start(env?: Record<string, string>): Promise<void>;
   /** Ends the agent process and waits for it. */
   kill(signal: NodeJS.Signals): Promise<void>;
-  /** Pids of living processes of instance `id`. */
+  /** Pids of living processes of instance `id`, or with `*` of all. */
   processesOf(id: string): number[];
   end(): Promise<void>;
 }
@@ -54,10 +55,13 @@ export async function testHost(): Promise<TestHost> {
     agentPid: () => child!.pid!,
     async start(env = {}) {
       const script = join(import.meta.dirname, 'agent-process.ts');
+      const leak = openSync(join(directory, 'leak'), 'a');
       const started = spawn(process.execPath, [script, directory], {
         env: { ...process.env, SLIPWAY_TEST_SECRET: 'of the agent alone', ...env },
-        stdio: ['ignore', 'pipe', 'inherit'],
+        // Descriptors that leak into the agent, as a careless parent leaves them; no instance may have them.
+        stdio: ['ignore', 'pipe', 'inherit', ...Array.from({ length: 10 }, () => leak)],
       });
+      closeSync(leak);
       child = started;
       port = await new Promise<number>((resolve, reject) => {
         started.once('exit', (code, signal) => reject(new Error(`the agent ended: ${code ?? signal}`)));
@@ -82,7 +86,7 @@ function instancePids(directory: string, id?: string): number[] {
     if (stat === null || stat.state === 'Z') return false;
     const home = environmentOf(pid, 'TMPDIR');
     if (home === null || !home.startsWith(`${directory}/`)) return false;
-    return id === undefined || environmentOf(pid, 'SLIPWAY_INSTANCE') === id;
+    return id === undefined || id === '*' || environmentOf(pid, 'SLIPWAY_INSTANCE') === id;
   });
 }
 
@@ -93,7 +97,7 @@ export async function until<Value>(
   what: string,
   check: () => Promise<Value> | Value,
   deadlineMs = DEADLINE_MS,
-): Promise<Value> {
+): Promise<NonNullable<Value>> {
   const end = Date.now() + deadlineMs;
   for (;;) {
     const value = await check();

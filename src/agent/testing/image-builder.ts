@@ -4,7 +4,7 @@ import { type Header, pack } from 'tar-stream';
 import { type Digest, sha256 } from '../../kernel/digest.ts';
 import { type Descriptor, MEDIA, type RegistryClient } from '../../platform/oci/types.ts';
 
-export type TestEntry = Partial<Header> & { name: string;  content?: string | Buffer };
+export type TestEntry = Partial<Header> & { name: string; content?: string | Buffer };
 
 /** An uncompressed layer. */
 export async function tarOf(entries: readonly TestEntry[]): Promise<Buffer> {
@@ -82,7 +82,7 @@ const server = createServer((request, response) => {
   if (path === '/healthz') { response.statusCode = ready ? 200 : 503; return response.end(); }
   if (path === '/unready') { ready = false; return response.end(); }
   if (path === '/ready') { ready = true; return response.end(); }
-  if (path === '/slow') return setTimeout(() => response.end('slow but done'), 400);
+  if (path === '/slow') return setTimeout(() => response.setHeader('connection', 'close').end('slow but done'), 400);
   if (path === '/env') return response.end(JSON.stringify(process.env));
   if (path === '/cwd') return response.end(process.cwd());
   if (path === '/crash') process.exit(7);
