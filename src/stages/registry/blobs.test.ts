@@ -195,7 +195,9 @@ describe('uploads', () => {
       while (!reached(await offset())) assert.ok(Date.now() < deadline, `still at ${await offset()}`);
     };
     const socket = connect(Number(registry.host.split(':')[1]), '127.0.0.1');
-    socket.write(`PATCH ${location} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer admin\r\nContent-Length: 2000000\r\n\r\n`);
+    socket.write(
+      `PATCH ${location} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer admin\r\nContent-Length: 2000000\r\n\r\n`,
+    );
     socket.write(bytes.subarray(0, 1_500_000));
     // Whole batches are in the file; the rest is in memory until the connection ends.
     await until((reached) => reached >= 1_000_000);

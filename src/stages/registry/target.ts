@@ -15,8 +15,8 @@ export type Target =
   | { kind: 'nowhere' };
 
 /**
- * Reads a raw request path (no query). Segments are decoded one by one, so an encoded slash never becomes a separator; it
- * ends as a name that the grammar refuses. A repository name may itself contain `manifests`, `blobs` or `tags`: the last
+ * Reads a raw request path (no query). Segments are decoded one by one, and one with an encoded slash stays encoded, which
+ * every grammar refuses. A repository name may itself contain `manifests`, `blobs` or `tags`: the last
  * segments decide.
  */
 export function parseTarget(path: string): Target {
@@ -63,7 +63,10 @@ function parseTail(segments: string[]): [Found, string[]] {
 
 function decodeSegments(path: string): string[] | null {
   try {
-    return path.split('/').map(decodeURIComponent);
+    return path.split('/').map((segment) => {
+      const decoded = decodeURIComponent(segment);
+      return decoded.includes('/') ? segment : decoded;
+    });
   } catch {
     return null;
   }
