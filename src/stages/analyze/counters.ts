@@ -45,9 +45,9 @@ export function takeIncrements(
     if (seen === undefined && Object.keys(state.instances).length >= MAX_INSTANCES) continue;
     learnDigests(state, backend);
     const delta = increment(backend, rebooted ? undefined : seen);
+    // When its traffic was first seen, at most one look after it began.
     const trafficSinceMs = seen?.trafficSinceMs ?? (delta.requests > 0 ? snapshot.atMs : null);
     const warm = trafficSinceMs !== null && snapshot.atMs - trafficSinceMs >= warmupS * 1000;
-    // A first look at a fresh instance shows when its traffic was seen, not when it began.
     const arm = armOf(state, backend, seen);
     increments.push({ id: backend.id, arm, group: backend.group, warm, ...delta });
     remember(state, backend, {

@@ -3,8 +3,10 @@ import { checkPositive } from './bounds.ts';
 import { tQuantile } from './student.ts';
 
 /**
- * The judge: anytime-valid comparison of a canary with its concurrent baseline. Pure functions; the formulas and their
- * sources are in docs and in the module comments. It may be asked at any time, as often as wanted.
+ * The judge: anytime-valid comparison of a canary with its concurrent baseline. Pure functions; each formula's
+ * source stands beside it. It may be asked at any time, as often as wanted. The sections A to H named in the comments are
+ * those of the algorithm: bets on counts (A) and shares (B), the e-process (C), dispersion (D), thresholds (E), the
+ * verdict (F, plan.ts), the transient guard (G, guard.ts), gauges (H).
  */
 export { betBernoulli, betClump, PSI } from './bets.ts';
 export { phiWindow, sigma2Pod } from './dispersion.ts';
