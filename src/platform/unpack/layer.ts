@@ -76,6 +76,12 @@ export async function applyLayer(
   });
 }
 
+function countEntry(unpacking: Unpacking): void {
+  unpacking.entries += 1;
+  if (unpacking.entries > unpacking.limits.entries)
+    throw invalid(`more than ${unpacking.limits.entries} entries`);
+}
+
 interface Target {
   layer: number;
   path: string;
@@ -120,7 +126,7 @@ async function write(entry: TarEntry, body: AsyncIterable<Buffer>, target: Targe
 /** The directory of an entry; missing ones are made, as archives may leave them out. */
 function placeOf(unpacking: Unpacking, layer: number, parts: readonly string[]): Place {
   const place = walkTo(unpacking.tree, parts, unpacking.limits, (parent, name) => {
-    unpacking.entries += 1;
+    countEntry(unpacking);
     const made = newDirectory(layer);
     mkdirSync(join(unpacking.directory, ...parent.real, name), 0o755);
     parent.node.children.set(name, made);
