@@ -25,8 +25,14 @@ export function evidenceFacts(evidence: readonly Evidence[], context: EvidenceCo
     const verified = all.filter(
       (piece) => piece.verified && piece.problem === null && piece.predicate !== null,
     );
+    const problem =
+      verified.length > 0 ? undefined : all.map((piece) => piece.problem ?? 'it cannot be read').sort()[0];
     return {
-      state: { present: all.length > 0, verified: verified.length > 0 },
+      state: {
+        present: all.length > 0,
+        verified: verified.length > 0,
+        problem: problem?.slice(0, 500).toWellFormed().replaceAll('\0', '\ufffd'),
+      },
       pieces: verified.map(({ key, predicate }) => ({ key, predicate: predicate as Predicate })),
     };
   };

@@ -26,7 +26,8 @@ export const ENVIRONMENTS_LIMIT = 64;
 const NAME = string(63);
 const DIGEST = string(135);
 const piece = { present: bool, verified: bool };
-const signed = { ...piece, key: string(255) };
+/** `problem`: why a piece that is there does not verify. */
+const signed = { ...piece, key: string(255), problem: string(500) };
 
 export const FACTS = object({
   artifact: object({ digest: DIGEST, repository: string(255), mediaType: string(255), sizeBytes: int }),
@@ -76,7 +77,7 @@ export type Facts = ValueOf<typeof FACTS>;
 /** Root names, such as `commit`. */
 export const ROOTS: Readonly<Record<string, FactType>> = FACTS.fields;
 
-/** Lone surrogates have no UTF-8 form: such a text could differ from what was signed or hashed. */
+/** Lone surrogates have no UTF-8 form and NUL has no place in PostgreSQL: such a text could not be recorded as it was judged. */
 export function fits(type: FactType, value: unknown): boolean {
   switch (type.kind) {
     case 'bool':
@@ -84,7 +85,9 @@ export function fits(type: FactType, value: unknown): boolean {
     case 'int':
       return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
     case 'string':
-      return typeof value === 'string' && value.length <= type.max && value.isWellFormed();
+      return (
+        typeof value === 'string' && value.length <= type.max && value.isWellFormed() && !value.includes('\0')
+      );
     case 'list':
       return Array.isArray(value) && value.length <= type.max && value.every((item) => fits(type.of, item));
     case 'object':
@@ -124,6 +127,18 @@ export function factAt(facts: unknown, path: readonly string[]): unknown {
     value = value[name];
   }
   return fits(type, value) ? value : undefined;
+}
+
+/** The facts that are there and fit, nothing else: what policies see, and what is recorded. */
+export function knownFacts(facts: unknown, type: FactType = FACTS): Record<string, unknown> {
+  if (type.kind !== 'object' || !isRecord(facts)) return {};
+  const known: Record<string, unknown> = {};
+  for (const [name, inner] of Object.entries(type.fields)) {
+    const value = Object.hasOwn(facts, name) ? facts[name] : undefined;
+    if (inner.kind === 'object') known[name] = knownFacts(value, inner);
+    else if (fits(inner, value)) known[name] = value;
+  }
+  return known;
 }
 
 export interface Unfit {

@@ -41,8 +41,9 @@ export function judgePolicy(policy: CompiledPolicy, facts: unknown): PolicyResul
   }
   const missing = missingFacts(policy.allow.facts, facts);
   const message = policy.message.render(facts);
-  const undecided = 'error' in answer && missing.length === 0 ? ` (${clip(answer.error)})` : '';
-  return { policy: name, severity, outcome: against(severity), reason: `${message}${undecided}`, missing };
+  const error = 'error' in answer && missing.length === 0 ? ` (${clip(answer.error)})` : '';
+  const reason = `${message}${untrusted(missing, facts)}${error}`;
+  return { policy: name, severity, outcome: against(severity), reason, missing };
 }
 
 /** An unreadable policy stops the change even where it would only have warned: nobody knows what it would have said. */
@@ -61,26 +62,32 @@ export function worst(results: readonly PolicyResult[]): Outcome {
 }
 
 /**
- * The facts among `named` that are not there, and in place of the details of a piece of evidence that is not there or does
- * not verify, the piece itself.
+ * The facts among `named` that are not there; in place of the details of a piece of evidence that is not there or does not
+ * verify, the piece itself.
  */
 function missingFacts(named: readonly string[], facts: unknown): string[] {
-  const missing = new Set<string>();
-  for (const name of named) {
+  const missing = named.flatMap((name) => {
     const path = name.split('.');
-    const piece = path[0] === 'evidence' ? path.slice(0, 2) : null;
-    const trusted = piece === null || factAt(facts, [...piece, 'verified']) === true;
-    if (!trusted) missing.add(pieceProblem(facts, piece));
-    else if (factAt(facts, path) === undefined) missing.add(name);
-  }
-  return [...missing];
+    const piece = pieceOf(path);
+    if (piece !== null && factAt(facts, [...piece, 'verified']) !== true) return [piece.join('.')];
+    return factAt(facts, path) === undefined ? [name] : [];
+  });
+  return [...new Set(missing)];
 }
 
-function pieceProblem(facts: unknown, piece: readonly string[]): string {
-  const name = piece.join('.');
-  return factAt(facts, [...piece, 'present']) === true
-    ? `${name} (present, but its signature does not verify)`
-    : name;
+function pieceOf(path: readonly string[]): readonly string[] | null {
+  return path[0] === 'evidence' ? path.slice(0, 2) : null;
+}
+
+/** Evidence that is there but does not verify deserves its own sentence: somebody may have tampered with it. */
+function untrusted(missing: readonly string[], facts: unknown): string {
+  return missing
+    .filter((name) => factAt(facts, [...name.split('.'), 'present']) === true)
+    .map((name) => {
+      const problem = factAt(facts, [...name.split('.'), 'problem']);
+      return ` ${name} is there but does not verify${problem === undefined ? '' : `: ${problem}`}.`;
+    })
+    .join('');
 }
 
 const REASON_CHARS = 500;
