@@ -1,0 +1,26 @@
+import type { Database } from '../../../platform/postgres/database.ts';
+import { readCancel } from '../store.ts';
+
+const POLL_MS = 300;
+
+/** A signal that aborts when `outside` does, or when somebody asks to cancel the build. */
+export function watchCancel(
+  database: Database,
+  buildId: string,
+  outside: AbortSignal,
+): { signal: AbortSignal; stop(): void } {
+  const asked = new AbortController();
+  let busy = false;
+  const timer = setInterval(async () => {
+    if (busy) return;
+    busy = true;
+    try {
+      if ((await readCancel(database, buildId)) !== null) asked.abort();
+    } catch {
+      // The database is away: the build goes on, the next look will tell.
+    } finally {
+      busy = false;
+    }
+  }, POLL_MS);
+  return { signal: AbortSignal.any([outside, asked.signal]), stop: () => clearInterval(timer) };
+}
