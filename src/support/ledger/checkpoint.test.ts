@@ -11,12 +11,12 @@ const AT_MS = Date.UTC(2026, 5, 1, 12, 0, 7);
 const root = hash('sha256', 'root', 'buffer');
 
 test('a checkpoint says what was signed', () => {
-  const log = testLog('slipway.local/0123456789abcdef');
+  const log = testLog('log-0123456789abcdef.slipway.local');
   const note = signCheckpoint(log, 12_345, root, AT_MS + 999);
   assert.deepEqual(openCheckpoint(note, log), { size: 12_345, root, atMs: AT_MS });
   assert.match(
     note,
-    /^slipway\.local\/0123456789abcdef\n12345\n[A-Za-z0-9+/=]{44}\n\n(— slipway\.local\/\S+ \S+\n){2}$/,
+    /^log-0123456789abcdef\.slipway\.local\n12345\n[A-Za-z0-9+/=]{44}\n\n(— \S+\.slipway\.local \S+\n){2}$/,
   );
 });
 

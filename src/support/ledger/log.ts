@@ -2,7 +2,7 @@ import { createPublicKey, hash } from 'node:crypto';
 
 /** Who a log is: the name its checkpoints begin with and the Ed25519 key that signs them. */
 export interface LogIdentity {
-  /** A host-like name, without a scheme. */
+  /** A host name. */
   origin: string;
   spkiDer: Buffer;
   /** sha256(origin, newline, 0x01, raw key): sigstore's logId; its first 4 bytes mark the note signature. */
@@ -16,7 +16,7 @@ export interface LogSigner extends LogIdentity {
   sign(text: Uint8Array): Buffer;
 }
 
-const ORIGIN = /^[a-z0-9][a-z0-9.-]{0,120}(\/[a-z0-9._-]{1,120})*$/;
+const ORIGIN = /^(?=.{1,200}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$/;
 const ED25519_SPKI_BYTES = 44;
 
 /** Throws TypeError when the key is not an Ed25519 SPKI or the origin is not host-like. */
@@ -33,9 +33,12 @@ export function logIdentity(spkiDer: Uint8Array, origin = defaultOrigin(spkiDer)
   };
 }
 
-/** A log's own name: its key's fingerprint under `slipway.local`, so that two installations never share one. */
+/**
+ * A log's own name: its key's fingerprint under `slipway.local`, so that two installations never share one. A bare host
+ * name, because sigstore clients look for the host of the log's address as the signer of its checkpoints.
+ */
 export function defaultOrigin(spkiDer: Uint8Array): string {
-  return `slipway.local/${hash('sha256', spkiDer).slice(0, 16)}`;
+  return `log-${hash('sha256', spkiDer).slice(0, 16)}.slipway.local`;
 }
 
 export function logSigner(
