@@ -69,14 +69,14 @@ export function createAgentClient(options: AgentClientOptions): AgentClient {
 
   const path = (id: string) => `/instances/${encodeURIComponent(id)}`;
   return {
-    put: async (spec) => JSON.parse((await call('PUT', path(spec.id), spec)).text) as InstanceStatus,
+    put: async (spec) => parse((await call('PUT', path(spec.id), spec)).text) as InstanceStatus,
     async remove(id, fence) {
       const { status, text } = await call('DELETE', `${path(id)}?fence=${fence}`);
-      return status === 204 ? null : (JSON.parse(text) as InstanceStatus);
+      return status === 204 ? null : (parse(text) as InstanceStatus);
     },
     async get(id) {
       try {
-        return JSON.parse((await call('GET', path(id))).text) as InstanceStatus;
+        return parse((await call('GET', path(id))).text) as InstanceStatus;
       } catch (error) {
         if (error instanceof SlipwayError && error.code === 'not_found') return null;
         throw error;
@@ -84,15 +84,26 @@ export function createAgentClient(options: AgentClientOptions): AgentClient {
     },
     async list(lane) {
       const query = lane === undefined ? '' : `?lane=${encodeURIComponent(lane)}`;
-      return (JSON.parse((await call('GET', `/instances${query}`)).text) as { instances: InstanceStatus[] })
+      return (parse((await call('GET', `/instances${query}`)).text) as { instances: InstanceStatus[] })
         .instances;
     },
     logs: async (id, { tail = 100 } = {}) => (await call('GET', `${path(id)}/logs?tail=${tail}`)).text,
-    health: async () => JSON.parse((await call('GET', '/health')).text) as Record<string, unknown>,
+    health: async () => parse((await call('GET', '/health')).text) as Record<string, unknown>,
     async shutDown({ stopInstances = false } = {}) {
       await call('POST', '/shutdown', { stopInstances });
     },
   };
+}
+
+/** A body that is not what the agent says is not the agent's. */
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new SlipwayError('unreachable', "What answers at the host agent's address is no host agent", {
+      cause: error,
+    });
+  }
 }
 
 async function readBounded(response: Response): Promise<string> {
