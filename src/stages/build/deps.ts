@@ -33,10 +33,10 @@ export interface BuildDeps {
   /** Reads `slipway.yaml` of an exported tree; used when no release holds the configuration. */
   loadConfig(service: string, sha: string, directory: string): Promise<ServiceConfig>;
   /**
-   * Committer time, in seconds, of the last commit up to `sha` that touched any of these git pathspecs; null: none. With it
-   * steps and layers with narrow inputs keep the time of those inputs, so they are the same for every later commit.
+   * Committer time, in seconds, of the last commit up to `sha` that touched any of these paths; null: none (`lastChanged` of
+   * last-changed.ts over the mirror). With it steps and layers with narrow inputs keep the time of those inputs, so they are the same for every later commit.
    */
-  lastChanged?(service: string, sha: string, pathspecs: readonly string[]): Promise<number | null>;
+  lastChanged?(service: string, sha: string, paths: readonly string[]): Promise<number | null>;
   append(tx: Transaction, entry: BuildEntry): Promise<unknown>;
   /** Values that logs and messages must never show. */
   secrets(): readonly string[];

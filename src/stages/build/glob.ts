@@ -27,9 +27,12 @@ export function compileGlob(pattern: string): Glob {
   });
 }
 
-/** The patterns without braces, as git's `:(glob)` takes them. */
-export function plainPatterns(pattern: string): string[] {
-  return compileGlob(pattern).map((segments) => segments.join('/'));
+/** The paths below which everything lies that the pattern can take, without wildcards; empty text: anywhere. */
+export function literalPrefixes(pattern: string): string[] {
+  return compileGlob(pattern).map((segments) => {
+    const wild = segments.findIndex((segment) => /[*?[\\]/.test(segment));
+    return (wild < 0 ? segments : segments.slice(0, wild)).join('/');
+  });
 }
 
 /** True when the pattern takes the path itself or a directory above it. `path` is relative, with `/`. */

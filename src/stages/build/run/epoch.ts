@@ -1,5 +1,5 @@
 import type { BuildStepConfig } from '../../../kernel/config.ts';
-import { plainPatterns } from '../glob.ts';
+import { literalPrefixes } from '../glob.ts';
 import type { RunContext } from './context.ts';
 
 /**
@@ -23,7 +23,8 @@ export async function stepEpoch(
 export async function pathsEpoch(context: RunContext, patterns: readonly string[]): Promise<number | null> {
   const { deps, service, commit, commitS } = context;
   if (!deps.lastChanged) return null;
-  const pathspecs = patterns.flatMap(plainPatterns).map((pattern) => `:(top,glob)${pattern}`);
-  const changed = await deps.lastChanged(service, commit, pathspecs);
+  const paths = [...new Set(patterns.flatMap(literalPrefixes))];
+  if (paths.includes('')) return commitS;
+  const changed = await deps.lastChanged(service, commit, paths);
   return changed === null ? null : Math.min(changed, commitS);
 }
