@@ -94,11 +94,10 @@ function provenanceOf(predicate: Predicate) {
   return { builderId, repository: repositoryOf(text(at(source, 'uri'))), commit };
 }
 
-/** An `@` before the last `/` belongs to the address (`git+ssh://git@host/shop`). */
+/** The ref follows an `@` in the path; one before that belongs to the authority (`git+ssh://git@host/shop@refs/heads/main`). */
 function repositoryOf(uri: string | undefined): string | undefined {
   const address = uri?.slice('git+'.length);
-  const ref = address === undefined ? -1 : address.indexOf('@', address.lastIndexOf('/'));
-  return ref > 0 ? address?.slice(0, ref) : address;
+  return /^[a-z][a-z0-9+.-]*:\/\/[^/]*\/[^@]*/i.exec(address ?? '')?.[0] ?? address;
 }
 
 /** CycloneDX. */

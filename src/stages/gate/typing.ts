@@ -10,6 +10,8 @@ import { patternCost } from './pattern.ts';
  * needs no clock: what loads is known to be quick (about 1 µs a unit).
  */
 export const MAX_COST = 50_000;
+/** Levels of the syntax tree: whatever walks it is recursive. A chain such as `a + b + c` is one level an operator. */
+const MAX_DEPTH = 200;
 /** Longest list an expression may make, and longest text. */
 const MAX_LIST = 1_000;
 const MAX_TEXT = 65_536;
@@ -41,13 +43,14 @@ interface Scope {
   parsed: ParsedExpression;
   facts: Set<string>;
   variables: ReadonlyMap<string, ValueType>;
+  depth: number;
 }
 
 export function checkExpression(
   place: Place,
   parsed: ParsedExpression,
 ): Checked | { diagnostics: Diagnostic[] } {
-  const scope: Scope = { parsed, facts: new Set(), variables: new Map() };
+  const scope: Scope = { parsed, facts: new Set(), variables: new Map(), depth: 0 };
   try {
     const { type, cost } = visit(scope, parsed.expr);
     return { type, cost, facts: [...scope.facts].sort() };
@@ -57,7 +60,15 @@ export function checkExpression(
   }
 }
 
-function visit(scope: Scope, expr: Expr): Node {
+function visit(outer: Scope, expr: Expr): Node {
+  const scope = { ...outer, depth: outer.depth + 1 };
+  if (scope.depth > MAX_DEPTH) {
+    throw new Problem(
+      offsetOf(scope, expr),
+      `an expression of more than ${MAX_DEPTH} levels`,
+      'Write it as several policies.',
+    );
+  }
   const node = visitKind(scope, expr);
   if (node.cost <= MAX_COST) return node;
   throw new Problem(
