@@ -67,7 +67,7 @@ export async function readReferrer(
     const { bytes } = await registry.getManifest(repository, digest);
     const layer = bundleLayer(bytes, subject);
     if (typeof layer === 'string') return { digest, bundle: layer };
-    return { digest, bundle: await registry.getBlob(repository, layer, MAX_BUNDLE_BYTES) };
+    return { digest, bundle: await registry.getBlob(repository, layer.digest, MAX_BUNDLE_BYTES) };
   } catch (error) {
     return { digest, bundle: contentProblem(error) };
   }
@@ -79,7 +79,7 @@ export function contentProblem(error: unknown): string {
   throw error;
 }
 
-function bundleLayer(bytes: Buffer, subject: Digest): Digest | string {
+function bundleLayer(bytes: Buffer, subject: Digest): { digest: Digest } | string {
   if (bytes.length > MAX_MANIFEST_BYTES) return 'its manifest is too large';
   const manifest = parseJson(bytes);
   if (!isRecord(manifest)) return 'its manifest is not a JSON object';
@@ -92,5 +92,5 @@ function bundleLayer(bytes: Buffer, subject: Digest): Digest | string {
   const { digest, size } = layer;
   if (typeof digest !== 'string' || !isDigest(digest)) return 'its bundle has no digest';
   if (typeof size !== 'number' || !(size <= MAX_BUNDLE_BYTES)) return 'its bundle is too large';
-  return digest;
+  return { digest };
 }
