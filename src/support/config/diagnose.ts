@@ -39,7 +39,18 @@ export function checkDocument<Schema extends z.ZodType>(
   if (parsed.success) return { value: parsed.data };
   const context = { document, schema: jsonSchemaOf(schema) };
   const diagnostics = parsed.error.issues.flatMap((issue) => explain(context, issue, []));
-  return { diagnostics: inFileOrder(diagnostics) };
+  return { diagnostics: inFileOrder(withoutEchoes(diagnostics)) };
+}
+
+/** A misspelt key is reported once, not also as the missing key it was meant to be. */
+function withoutEchoes(diagnostics: Diagnostic[]): Diagnostic[] {
+  const meant = new Set(
+    diagnostics.flatMap(({ path, message, hint }) => {
+      const [, key] = /^Did you mean "(.+)"\?$/.exec(hint ?? '') ?? [];
+      return key && message.startsWith('unknown key') ? [path.slice(0, path.lastIndexOf('.') + 1) + key] : [];
+    }),
+  );
+  return diagnostics.filter(({ path, message }) => !message.startsWith('missing key') || !meant.has(path));
 }
 
 export function inFileOrder(diagnostics: Diagnostic[]): Diagnostic[] {

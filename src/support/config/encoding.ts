@@ -1,7 +1,7 @@
 import type { Diagnostic } from '../../kernel/errors.ts';
 
 /** Largest configuration file, in bytes. */
-export const MAX_FILE_BYTES = 262_144;
+export const MAX_FILE_BYTES = 131_072;
 
 export type Decoded = { text: string } | { problem: Diagnostic };
 
@@ -78,7 +78,7 @@ function isUtf8(bytes: Uint8Array): boolean {
 function goodPrefix(bytes: Uint8Array): number {
   const replaced = new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes);
   const bad = replaced.indexOf('\uFFFD');
-  return bad < 0 ? 0 : bad;
+  return Math.max(0, bad);
 }
 
 /**

@@ -13,8 +13,9 @@ import { nearest } from './suggest.ts';
 import { readYaml, type YamlDocument } from './yaml.ts';
 
 const MAX_FILES = 200;
-const MAX_TOTAL_BYTES = 2_097_152;
+const MAX_TOTAL_BYTES = 1_048_576;
 const MAX_REPORTED = 200;
+const MAX_ERRORS = 50;
 
 export interface ParsedPlatform {
   /** null iff there are diagnostics. */
@@ -42,6 +43,8 @@ export function parsePlatform(files: Readonly<Record<string, string | Uint8Array
   const found: Mutable<PlatformDocuments> = { environments: [], strategies: [], policies: [], access: [] };
   for (const path of tooMuch ? [] : paths) {
     if (!/\.ya?ml$/i.test(path)) continue;
+    // Broken files are the slow ones to read: after so many errors the rest would only cost time.
+    if (diagnostics.length >= MAX_ERRORS) break;
     const read = readYaml(path, files[path] ?? '');
     diagnostics.push(...read.diagnostics);
     for (const document of read.documents) collect(found, document, diagnostics);

@@ -4,7 +4,6 @@ import {
   isMap,
   isScalar,
   isSeq,
-  LineCounter,
   type Node,
   type ParsedNode,
   parseAllDocuments,
@@ -22,6 +21,8 @@ const MAX_DEPTH = 40;
 const MAX_NODES = 20_000;
 const MAX_ALIASES = 100;
 const MAX_DIAGNOSTICS = 50;
+/** After a syntax error the parser is lost; what it says later misleads. */
+const MAX_SYNTAX_ERRORS = 3;
 
 export type Path = readonly PropertyKey[];
 
@@ -42,17 +43,12 @@ export interface YamlFile {
 export function readYaml(file: string, content: string | Uint8Array): YamlFile {
   const decoded = decodeText(file, content);
   if ('problem' in decoded) return { documents: [], diagnostics: [decoded.problem] };
-  const lines = new LineCounter();
-  const at = (offset: number): SourcePosition => {
-    const { line, col } = lines.linePos(Math.min(offset, decoded.text.length));
-    return { file, line: Math.max(1, line), column: Math.max(1, col) };
-  };
+  const at = positions(file, decoded.text);
   const deep = tooDeep(decoded.text);
   let parsed: Document.Parsed[];
   try {
     if (deep !== null) throw new RangeError('depth');
     const all = parseAllDocuments(decoded.text, {
-      lineCounter: lines,
       schema: 'core',
       version: '1.2',
       merge: false,
@@ -66,7 +62,7 @@ export function readYaml(file: string, content: string | Uint8Array): YamlFile {
     parsed = Array.isArray(all) ? all : [];
   } catch {
     const message = `the file nests more than ${MAX_DEPTH} levels deep`;
-    const position = deep === null ? { file, line: 1, column: 1 } : positionIn(file, decoded.text, deep);
+    const position = at(deep ?? 0);
     return { documents: [], diagnostics: [{ path: file, message, hint: 'Flatten it.', position }] };
   }
   const result: YamlFile = { documents: [], diagnostics: [] };
@@ -97,9 +93,21 @@ function tooDeep(text: string): number | null {
   return null;
 }
 
-function positionIn(file: string, text: string, offset: number): SourcePosition {
-  const before = text.slice(0, offset).split('\n');
-  return { file, line: before.length, column: (before.at(-1)?.length ?? 0) + 1 };
+/** Lines and columns of offsets. The library's own counter misses line ends inside broken tokens. */
+function positions(file: string, text: string): (offset: number) => SourcePosition {
+  const starts = [0];
+  for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', at + 1)) starts.push(at + 1);
+  return (offset) => {
+    const bounded = Math.max(0, Math.min(offset, text.length));
+    let low = 0;
+    let high = starts.length - 1;
+    while (low < high) {
+      const middle = Math.ceil((low + high) / 2);
+      if (starts[middle]! <= bounded) low = middle;
+      else high = middle - 1;
+    }
+    return { file, line: low + 1, column: bounded - starts[low]! + 1 };
+  };
 }
 
 interface Place {
@@ -128,7 +136,7 @@ class Reader {
       this.problem(0, `nested more than ${MAX_DEPTH} levels deep`, 'Flatten it.');
       return null;
     }
-    for (const error of [...document.errors, ...document.warnings].slice(0, MAX_DIAGNOSTICS)) {
+    for (const error of [...document.errors, ...document.warnings].slice(0, MAX_SYNTAX_ERRORS)) {
       this.problem(error.pos[0], syntaxMessage(error.code, error.message), syntaxHint(error.code));
     }
     const directive = document.directives?.yaml;
