@@ -78,7 +78,8 @@ export class LaneRuntime implements LaneSide {
 
   /** Swaps the routing in one step. Requests under way finish where they are; the next ones follow `route`. */
   apply(route: LaneRoute): void {
-    const known = new Map(this.#backends.map((backend) => [backend.id, backend]));
+    // One that was removed a moment ago and is listed again goes on with its figures.
+    const known = new Map([...this.#removed, ...this.#backends].map((backend) => [backend.id, backend]));
     const backends: Backend[] = [];
     for (const wanted of route.backends) {
       const version = this.#version(wanted.group, wanted.digest);
@@ -93,14 +94,16 @@ export class LaneRuntime implements LaneSide {
       before.group = wanted.group;
       before.version = version;
       before.serving = wanted.state === 'serving';
+      before.removedAtMs = null;
       backends.push(before);
     }
     for (const gone of known.values()) {
       gone.serving = false;
-      gone.removedAtMs = this.context.coarseMs;
-      this.#removed.push(gone);
+      gone.removedAtMs ??= this.context.coarseMs;
     }
+    this.#removed = [...known.values()];
     this.#backends = backends;
+    this.#forgetOldVersions();
     this.#selector = new Selector(route, backends, this.context.random, this.#selector);
     this.#route = route;
     for (const backend of [...backends, ...this.#removed]) if (!backend.serving) backend.sweep();
@@ -112,9 +115,15 @@ export class LaneRuntime implements LaneSide {
     if (known !== undefined) return known.counters;
     const totals: VersionTotals = { group, digest, counters: new Counters() };
     this.versions.set(key, totals);
-    const oldest = this.versions.keys().next().value;
-    if (this.versions.size > MAX_VERSIONS && oldest !== undefined) this.versions.delete(oldest);
     return totals.counters;
+  }
+
+  #forgetOldVersions(): void {
+    const used = new Set(this.#backends.map((backend) => backend.version));
+    for (const [key, { counters }] of this.versions) {
+      if (this.versions.size <= MAX_VERSIONS) return;
+      if (!used.has(counters)) this.versions.delete(key);
+    }
   }
 
   #accept(socket: Socket): void {

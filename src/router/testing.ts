@@ -1,5 +1,5 @@
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer, type RequestListener, type Server } from 'node:http';
+import { Agent, createServer, type RequestListener, request, type Server } from 'node:http';
 import { type AddressInfo, connect, createServer as createTcpServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -174,8 +174,8 @@ export interface RawClient {
   socket: Socket;
   text(): string;
   closed: Promise<void>;
-  /** Resolves with all text once it fits. */
-  waitFor(pattern: RegExp): Promise<string>;
+  /** Resolves with all text once it fits; a string is looked for at the end. */
+  waitFor(pattern: RegExp | string): Promise<string>;
 }
 
 export async function rawClient(port: number, options: { allowHalfOpen?: boolean } = {}): Promise<RawClient> {
@@ -186,13 +186,18 @@ export async function rawClient(port: number, options: { allowHalfOpen?: boolean
   });
   socket.on('error', () => {});
   const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()));
-  await new Promise((resolve) => socket.once('connect', resolve));
+  await new Promise<void>((resolve, reject) => {
+    socket.once('connect', resolve);
+    socket.once('error', reject);
+  });
   return {
     socket,
     text: () => text,
     closed,
-    waitFor: (pattern) =>
-      until(`${pattern} in ${JSON.stringify(text)}`, () => (pattern.test(text) ? text : null)),
+    waitFor: (pattern) => {
+      const fits = () => (typeof pattern === 'string' ? text.endsWith(pattern) : pattern.test(text));
+      return until(`${pattern} in an answer`, () => fits() && text);
+    },
   };
 }
 
@@ -202,4 +207,63 @@ export async function rawExchange(port: number, bytes: string | Buffer): Promise
   client.socket.write(typeof bytes === 'string' ? Buffer.from(bytes, 'latin1') : bytes);
   await client.closed;
   return client.text();
+}
+
+/** Steady load until `stop`; counts bodies, and every request that did not get a whole 200. */
+export interface Load {
+  answered: number;
+  failures: string[];
+  bodies: Map<string, number>;
+  stop(): Promise<void>;
+}
+
+/** `workers` clients, each with a keep-alive connection of its own and one request at a time. */
+export function startLoad(
+  port: number,
+  workers: number,
+  options: { path?: string; method?: string } = {},
+): Load {
+  const agent = new Agent({ keepAlive: true, maxSockets: workers });
+  let stopped = false;
+  const load: Load = { answered: 0, failures: [], bodies: new Map(), stop: () => Promise.resolve() };
+  const once = () =>
+    new Promise<void>((resolve) => {
+      const fail = (error: Error) => {
+        load.failures.push(error.message);
+        resolve();
+      };
+      const target = {
+        port,
+        host: '127.0.0.1',
+        path: options.path ?? '/load',
+        method: options.method ?? 'GET',
+        agent,
+      };
+      const outgoing = request(target, (res) => {
+        let body = '';
+        res.setEncoding('latin1').on('data', (part: string) => {
+          body += part;
+        });
+        res.on('error', fail);
+        res.on('end', () => {
+          load.answered++;
+          if (res.statusCode !== 200) load.failures.push(`status ${res.statusCode}`);
+          load.bodies.set(body, (load.bodies.get(body) ?? 0) + 1);
+          resolve();
+        });
+      });
+      outgoing.on('error', fail);
+      outgoing.end();
+    });
+  const running = Promise.all(
+    Array.from({ length: workers }, async () => {
+      while (!stopped) await once();
+    }),
+  );
+  load.stop = async () => {
+    stopped = true;
+    await running;
+    agent.destroy();
+  };
+  return load;
 }

@@ -86,8 +86,7 @@ export class Selector<Backend extends Candidate> {
   /**
    * The instance for a request that was not sent to any in `tried`; null when none is left. The selected group comes
    * first, then groups with a weight, stable before the others, and a group without a weight only when nothing else
-   * serves. Ejected instances are the last resort everywhere, except that a group's own come before other groups on
-   * the first attempt when the group has no better ones.
+   * serves. Ejected instances come after all others.
    */
   choose(selection: Selection, tried: readonly Backend[], nowMs: number): Backend | null {
     const own = this.#byGroup[selection.group];
