@@ -92,7 +92,7 @@ export async function createPromotion(
     service: string;
     environment: string;
     digest: Digest;
-    releaseId: string;
+    releaseId: string | null;
     kind: RolloutKind;
     actor: string;
     reason: string | null;

@@ -17,7 +17,6 @@ import {
   laneKey,
   recordResults,
   scheduleNext,
-  startAnalysis,
   swapStates,
   takeOver,
 } from './store.ts';
@@ -175,8 +174,6 @@ async function recordPass(
     subject: rollout.id,
     data,
   });
-  if (next.phase === 'stepping' && active.state.phase === 'preparing')
-    await startAnalysis(tx, rollout, nowMs);
   if (next.phase === 'succeeded') await takeOver(tx, active, lane, nowMs);
   if (ended && active.promotionId) await deps.wakePromotion(tx, active.promotionId);
 }

@@ -6,7 +6,7 @@ import type { RolloutKind, RolloutSpec } from '../../kernel/rollout.ts';
 import { isUniqueViolation, json, type Transaction } from '../../platform/postgres/database.ts';
 import type { RolloutDeps } from './apply.ts';
 import { initialState } from './plan.ts';
-import type { InstanceTemplate, LaneRuntime } from './store.ts';
+import { type InstanceTemplate, type LaneRuntime, startAnalysis } from './store.ts';
 
 export interface NewRollout {
   id: string;
@@ -76,6 +76,8 @@ export async function createRollout(
   ]);
   const now = new Date(nowMs);
   await insert(tx, input, lane.digest, runtime, epoch, now);
+  // Before the first traffic: the first look only records where the counters stand.
+  if (lane.digest !== null) await startAnalysis(tx, input.id, input.spec.analysis, nowMs);
   const data = {
     digest,
     previousDigest: lane.digest,

@@ -32,9 +32,11 @@ export function decideStep({ rollout, state, analysis, nowMs }: PhaseInput): Ste
   }
   if (!step.requirePass || rollout.spec.analysis === null)
     return { kind: 'advance', reason: `${step.weight} % held without a fail` };
-  // Only a verdict formed at this weight counts; missing data is never a pass.
-  if (analysis?.verdict === 'pass' && analysis.atMs >= settledAtMs)
+  // Only a fresh verdict formed at this weight counts; missing data is never a pass.
+  const freshSinceMs = Math.max(settledAtMs, nowMs - rollout.spec.analysis.staleS * 1_000);
+  if (analysis?.verdict === 'pass' && analysis.atMs >= freshSinceMs) {
     return { kind: 'advance', reason: `pass at ${step.weight} %: ${analysis.reason}` };
+  }
   if (nowMs < settledAtMs + step.deadlineS * 1_000) {
     return hold(
       state,

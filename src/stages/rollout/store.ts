@@ -249,13 +249,18 @@ export async function takeOver(
   );
 }
 
-/** The analysis begins with the first step that carries traffic; its reconciler finds the row. */
-export async function startAnalysis(tx: Transaction, rollout: Rollout, nowMs: number): Promise<void> {
-  if (rollout.spec.analysis === null) return;
+/** From here on the analysis reconciler looks at it. */
+export async function startAnalysis(
+  tx: Transaction,
+  rolloutId: string,
+  analysis: RolloutSpec['analysis'],
+  nowMs: number,
+): Promise<void> {
+  if (analysis === null) return;
   await tx.query(
     `insert into analyses (rollout_id, spec, verdict, reason, updated_at) values ($1, $2, 'no-data', 'no look yet', $3)
      on conflict (rollout_id) do nothing`,
-    [rollout.id, json(rollout.spec.analysis), new Date(nowMs)],
+    [rolloutId, json(analysis), new Date(nowMs)],
   );
 }
 

@@ -1,4 +1,4 @@
-import type { InstanceSpec, InstanceStatus, LaneRoute, RouterStats } from '../../../kernel/dataplane.ts';
+import type { InstanceSpec, InstanceStatus, LaneRoute } from '../../../kernel/dataplane.ts';
 import type { Lane } from '../../../kernel/ids.ts';
 import type { Target } from '../apply.ts';
 import type { LaneObservation } from '../fleet.ts';
@@ -11,9 +11,8 @@ export interface HostAgent {
 }
 
 export interface LaneRouter {
-  get(lane: Lane): Promise<LaneRoute | null>;
+  get(lane: Lane): Promise<{ route: LaneRoute; inFlight: Readonly<Record<string, number>> } | null>;
   apply(route: LaneRoute): Promise<unknown>;
-  stats(): Promise<RouterStats>;
 }
 
 /** OS processes of the unpacked image on this host, behind the router. */
@@ -21,12 +20,11 @@ export function processTarget(agent: HostAgent, router: LaneRouter): Target {
   return {
     async observe(lanes) {
       try {
-        const [instances, stats, routes] = await Promise.all([
+        const [instances, applied] = await Promise.all([
           agent.list(),
-          router.stats(),
           Promise.all(lanes.map(async (lane) => [lane, await router.get(lane)] as const)),
         ]);
-        return new Map(routes.map(([lane, route]) => [lane, observation(lane, route, instances, stats)]));
+        return new Map(applied.map(([lane, state]) => [lane, observation(lane, state, instances)]));
       } catch {
         // Blind: the planner holds.
         return new Map();
@@ -52,14 +50,12 @@ export function processTarget(agent: HostAgent, router: LaneRouter): Target {
 
 function observation(
   lane: Lane,
-  route: LaneRoute | null,
+  applied: Awaited<ReturnType<LaneRouter['get']>>,
   instances: readonly InstanceStatus[],
-  stats: RouterStats,
 ): LaneObservation {
-  const counters = stats.lanes.find((candidate) => candidate.lane === lane)?.backends ?? [];
   return {
     instances: instances.filter((instance) => instance.lane === lane),
-    route,
-    inFlight: Object.fromEntries(counters.map((backend) => [backend.id, backend.inFlight])),
+    route: applied?.route ?? null,
+    inFlight: applied?.inFlight ?? {},
   };
 }
