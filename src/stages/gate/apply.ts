@@ -78,8 +78,18 @@ export async function evaluateGate(deps: GateDeps, request: GateRequest): Promis
   // caller asks again; one after it finds the decision here and signs it then.
   const recorded = await deps.database.transaction((tx) => record(deps, tx, decision));
   const { promotionId: _, ...answer } = recorded;
-  await deps.signDecision(answer, request.repository);
+  await sign(deps, answer, request.repository);
   return answer;
+}
+
+/** A deny that cannot be attached (there is no image to attach it to) is a deny all the same. */
+async function sign(deps: GateDeps, decision: Decision, repository: string): Promise<void> {
+  try {
+    await deps.signDecision(decision, repository);
+  } catch (error) {
+    if (decision.outcome === 'deny' && isSlipwayError(error) && !error.retryable) return;
+    throw error;
+  }
 }
 
 async function record(

@@ -155,6 +155,44 @@ test('a failed test result is not hidden by passed ones, older or newer', () => 
   );
 });
 
+test('counts of reports go before names, and broken ones silence the run', () => {
+  const run = (reports: unknown, failedTests: string[] = []) =>
+    evidenceFacts([piece('test', { result: 'PASSED', passedTests: ['unit'], failedTests, reports })], context)
+      .test;
+  assert.equal(
+    run([
+      { name: 'unit', passed: 14, failed: 0, skipped: 1 },
+      { name: 'e2e', passed: 3, failed: 0 },
+    ])?.passed,
+    17,
+  );
+  assert.equal(run([{ name: 'unit', passed: 14, failed: 2 }])?.failed, 2);
+  assert.equal(run([{ name: 'unit', passed: 14, failed: 0 }], ['a', 'b'])?.failed, 2);
+  for (const reports of [{}, [{}], [{ passed: -1, failed: 0 }], [{ passed: 1, failed: 'none' }], [null]]) {
+    assert.deepEqual([run(reports)?.passed, run(reports)?.failed], [undefined, undefined]);
+  }
+});
+
+test('the repository is the address without its ref', () => {
+  const of = (uri: string, external: Record<string, unknown> = {}) =>
+    evidenceFacts(
+      [
+        piece('provenance', {
+          buildDefinition: {
+            externalParameters: external,
+            resolvedDependencies: [{ uri, digest: { sha1: COMMIT } }],
+          },
+        }),
+      ],
+      context,
+    ).provenance?.repository;
+  assert.equal(of('git+https://forge.example/shop@v1/2'), 'https://forge.example/shop');
+  assert.equal(of('git+https://user@forge.example/shop'), 'https://user@forge.example/shop');
+  assert.equal(of(`git+/srv/git/shop@${COMMIT}`), '/srv/git/shop');
+  assert.equal(of('git+https://a.example/b@c', { repository: '/srv/shop' }), '/srv/shop');
+  assert.equal(of('pkg:npm/x@1'), undefined);
+});
+
 test('the scan with the newest database speaks; an unreadable one silences all', () => {
   const old = scan('2026-03-01T00:00:00Z', '9.9');
   const fresh = scan('2026-03-10T00:00:00Z');

@@ -83,7 +83,10 @@ function provenanceFacts(pieces: readonly Piece[], { commit }: EvidenceContext) 
   };
 }
 
-/** The source is the first resolved dependency that is a git commit: `git+<repository>@<ref>`, digest `gitCommit` or `sha1`. */
+/**
+ * The source is the first resolved dependency that is a git commit (`git+<repository>@<ref>`, digest `gitCommit` or `sha1`);
+ * our builder also says the repository by itself.
+ */
 function provenanceOf(predicate: Predicate) {
   const builderId = text(at(predicate, 'runDetails', 'builder', 'id'));
   const dependencies = at(predicate, 'buildDefinition', 'resolvedDependencies');
@@ -91,13 +94,15 @@ function provenanceOf(predicate: Predicate) {
     text(at(dependency, 'uri'))?.startsWith('git+'),
   );
   const commit = text(at(source, 'digest', 'gitCommit')) ?? text(at(source, 'digest', 'sha1'));
-  return { builderId, repository: repositoryOf(text(at(source, 'uri'))), commit };
+  const said = text(at(predicate, 'buildDefinition', 'externalParameters', 'repository'));
+  return { builderId, repository: said ?? repositoryOf(text(at(source, 'uri')), commit), commit };
 }
 
 /** The ref follows an `@` in the path; one before that belongs to the authority (`git+ssh://git@host/shop@refs/heads/main`). */
-function repositoryOf(uri: string | undefined): string | undefined {
+function repositoryOf(uri: string | undefined, commit: string | undefined): string | undefined {
   const address = uri?.slice('git+'.length);
-  return /^[a-z][a-z0-9+.-]*:\/\/[^/]*\/[^@]*/i.exec(address ?? '')?.[0] ?? address;
+  const ofUrl = /^[a-z][a-z0-9+.-]*:\/\/[^/]*\/[^@]*/i.exec(address ?? '')?.[0];
+  return ofUrl ?? (address?.endsWith(`@${commit}`) ? address.slice(0, -`@${commit}`.length) : address);
 }
 
 /** CycloneDX. */
@@ -108,21 +113,33 @@ function componentsOf({ predicate }: Piece): number | undefined {
 
 /** In-toto test results. Every verified one counts: a failed run is not made undone by one that passed. */
 function testFacts(pieces: readonly Piece[]) {
-  const read = pieces.map(({ predicate }) => {
-    const { result, passedTests, failedTests } = predicate;
-    if (!['PASSED', 'WARNED', 'FAILED'].includes(result as string))
-      return { passed: undefined, failed: undefined };
-    const failed = Array.isArray(failedTests) ? failedTests.length : 0;
-    return {
-      passed: Array.isArray(passedTests) ? passedTests.length : undefined,
-      failed: result === 'FAILED' ? Math.max(1, failed) : failed,
-    };
-  });
+  const read = pieces.map(({ predicate }) => testOf(predicate));
   return {
     key: keyOf(pieces),
     passed: least(read.map((one) => one.passed)),
     failed: most(read.map((one) => one.failed)),
   };
+}
+
+/** The format lists names; our builder names a step for all its passed tests, and gives the counts in `reports`. */
+function testOf({ result, passedTests, failedTests, reports }: Predicate): {
+  passed?: number;
+  failed?: number;
+} {
+  if (!['PASSED', 'WARNED', 'FAILED'].includes(result as string)) return {};
+  if (!Array.isArray(passedTests) || !(failedTests === undefined || Array.isArray(failedTests))) return {};
+  const counted = (name: 'passed' | 'failed', otherwise: number) => {
+    if (reports === undefined) return otherwise;
+    const counts = Array.isArray(reports) ? reports.map((report) => at(report, name)) : [undefined];
+    return counts.reduce<number>(
+      (sum, one) => sum + (Number.isSafeInteger(one) && (one as number) >= 0 ? (one as number) : Number.NaN),
+      0,
+    );
+  };
+  const failed = Math.max(counted('failed', 0), failedTests?.length ?? 0, result === 'FAILED' ? 1 : 0);
+  const passed = counted('passed', passedTests.length);
+  // NaN: a count that is none. Then nothing is known of this run.
+  return Number.isNaN(failed) || Number.isNaN(passed) ? {} : { passed, failed };
 }
 
 /** In-toto vulnerability scans. The scan with the newest database speaks; of several with the same, the worst. */

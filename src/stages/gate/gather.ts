@@ -25,8 +25,11 @@ export interface GateSubject {
 
 /** The registry gets this long; then the question is put again later. */
 export const GATHER_TIMEOUT_MS = 30_000;
-/** More referrers than this are not looked through: nothing honest attaches so many. */
-export const MAX_EVIDENCE = 2_000;
+/**
+ * More referrers than this are a deny: nothing honest attaches so many, and among those not looked at could be the failed
+ * test result that somebody wants to hide. The attest stage gives one more than its own bound (500) when it stops there.
+ */
+export const MAX_EVIDENCE = 500;
 
 /**
  * Collects the facts as they are now. Errors: `image_missing` and what the registry and the evidence say; retryable ones
