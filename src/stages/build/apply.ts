@@ -113,7 +113,11 @@ async function attempt(deps: BuildDeps, subject: BuildSubject, run: Attempt): Pr
     assertGoing(run.signal);
     if (subject.purpose === 'verify') {
       const verify = await verifyBuild(deps, subject, run, produced);
-      return { ...makeReport(deps, subject, produced, { ...run, error: null, pushedBytes }), verify };
+      return {
+        ...makeReport(deps, subject, produced, { ...run, error: null, pushedBytes }),
+        image: null,
+        verify,
+      };
     }
     const image = await produceRelease(deps, subject, run, produced);
     assertGoing(run.signal);
