@@ -73,13 +73,17 @@ test('what does not parse, or whose policy tests fail, changes nothing and says 
   const valid = await callRoute(routes, 'validatePlatform', { body: { files: bad } });
   assert.equal(valid.valid, false);
 
-  const failing = { path: 'policies.sbom-present.tests[0]', message: 'expected deny, got allow' };
+  const failing = {
+    path: 'tests[1].facts.evidence',
+    message: 'expected deny, got allow',
+    position: { file: 'policy sbom-present', line: 1, column: 1 },
+  };
   const strict = sourceRoutes({ ...source.deps, testPolicies: () => [failing] });
   await assert.rejects(callRoute(strict, 'applyPlatform', { body: { files: example } }), (error) => {
     assert.ok(isSlipwayError(error));
-    const line = (example['policies.yaml'] ?? '')
-      .split('\n')
-      .findIndex((text) => text.startsWith('allow: evidence.sbom'));
+    const lines = (example['policies.yaml'] ?? '').split('\n');
+    const policy = lines.indexOf('name: sbom-present');
+    const line = lines.findIndex((text, index) => index > policy && text.includes('name: none')) + 1;
     assert.equal(error.diagnostics[0]?.position?.line, line + 1);
     return true;
   });

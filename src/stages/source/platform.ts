@@ -4,7 +4,7 @@ import { type Diagnostic, SlipwayError } from '../../kernel/errors.ts';
 import { json, type Queryable } from '../../platform/postgres/database.ts';
 import { DEFAULT_PLATFORM_FILES, defaultPlatform } from '../../support/config/default-platform.ts';
 import { configDigest } from '../../support/config/digest.ts';
-import { parsePlatform } from '../../support/config/platform.ts';
+import { type ParsedPlatform, parsePlatform } from '../../support/config/platform.ts';
 import { append } from '../../support/ledger/append.ts';
 import type { SourceDeps } from './deps.ts';
 
@@ -40,14 +40,26 @@ export async function checkPlatformFiles(
   if (config === null) return { config, diagnostics };
   const found = await deps.testPolicies(config.policies);
   if (found.length === 0) return { config, diagnostics: [] };
-  const placed = found.map((diagnostic): Diagnostic => {
-    if (diagnostic.position) return diagnostic;
-    const words = diagnostic.path.split(/[./[\]\s]+/);
-    const policy = config.policies.find((one) => words.includes(one.name));
-    const position = policy && policyPosition(policy.name);
-    return position ? { ...diagnostic, position } : diagnostic;
-  });
+  const placed = found.map((diagnostic) => placeInFile(diagnostic, policyPosition));
   return { config: null, diagnostics: placed };
+}
+
+/** The gate knows a policy by name (`policy <name>`) and counts within its expression; people look into the file. */
+function placeInFile(diagnostic: Diagnostic, policyPosition: ParsedPlatform['policyPosition']): Diagnostic {
+  const { path, position, message } = diagnostic;
+  const [, name] = /^policy (.+)$/.exec(position?.file ?? '') ?? [];
+  if (name === undefined || !position) return diagnostic;
+  const parts = path.split(/[.[\]]+/).filter(Boolean);
+  const place = policyPosition(name, parts);
+  if (!place) return diagnostic;
+  const isInside = position.line > 1 || position.column > 1;
+  const inside = isInside ? `, at line ${position.line}, column ${position.column} of the text` : '';
+  return {
+    ...diagnostic,
+    path: `${name}.${path}`,
+    message: `policy "${name}": ${message}${inside}`,
+    position: place,
+  };
 }
 
 /**

@@ -61,22 +61,22 @@ tests:
   - name: the commit of the repository
     facts:
       service: { name: shop }
-      commit: { sha: 8f0e2b6d5c1a4f3e9b7d6a5c4e3f2b1a0d9c8e7f }
+      commit: { sha: "8f0e2b6d5c1a4f3e9b7d6a5c4e3f2b1a0d9c8e7f" }
       evidence:
         provenance:
           verified: true
           repository: https://forge.example/shop.git
-          commit: 8f0e2b6d5c1a4f3e9b7d6a5c4e3f2b1a0d9c8e7f
+          commit: "8f0e2b6d5c1a4f3e9b7d6a5c4e3f2b1a0d9c8e7f"
     expect: allow
   - name: another commit
     facts:
       service: { name: shop }
-      commit: { sha: 8f0e2b6d5c1a4f3e9b7d6a5c4e3f2b1a0d9c8e7f }
+      commit: { sha: "8f0e2b6d5c1a4f3e9b7d6a5c4e3f2b1a0d9c8e7f" }
       evidence:
         provenance:
           verified: true
           repository: https://forge.example/shop.git
-          commit: 0000000000000000000000000000000000000000
+          commit: "0000000000000000000000000000000000000000"
     expect: deny
 ---
 apiVersion: slipway.dev/v1

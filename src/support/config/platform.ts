@@ -10,7 +10,7 @@ import { policySchema, resolvePolicy } from './policy-schema.ts';
 import { PRESET_STRATEGIES } from './presets.ts';
 import { resolveStrategy, strategySchema } from './strategy-schema.ts';
 import { nearest } from './suggest.ts';
-import { readYaml, type YamlDocument } from './yaml.ts';
+import { type Path, readYaml, type YamlDocument } from './yaml.ts';
 
 const MAX_FILES = 200;
 const MAX_TOTAL_BYTES = 1_048_576;
@@ -21,8 +21,8 @@ export interface ParsedPlatform {
   /** null iff there are diagnostics. */
   config: PlatformConfig | null;
   diagnostics: Diagnostic[];
-  /** Where the policy of that name stands, for what its tests find. */
-  policyPosition(name: string): SourcePosition | undefined;
+  /** Where a part of the policy of that name stands, for what its tests find. */
+  policyPosition(name: string, path: Path): SourcePosition | undefined;
 }
 
 const KINDS = {
@@ -55,8 +55,8 @@ export function parsePlatform(files: Readonly<Record<string, string | Uint8Array
   if (diagnostics.length === 0) {
     diagnostics.push(...checkPlatform(found, [...presets.keys()], Object.keys(BUILTIN_ROLES)));
   }
-  const policyPosition = (name: string) =>
-    found.policies.find((policy) => policy.value.name === name)?.at.locate(['allow']);
+  const policyPosition = (name: string, path: Path) =>
+    found.policies.find((policy) => policy.value.name === name)?.at.locate(path);
   if (diagnostics.length > 0) {
     return { config: null, diagnostics: inFileOrder(diagnostics).slice(0, MAX_REPORTED), policyPosition };
   }
