@@ -230,6 +230,44 @@ function failing(call: 'writev' | 'datasync', code: string, when: () => boolean)
   };
 }
 
+describe('a commit', () => {
+  it('syncs the bytes before they get their name, and the name before it is acknowledged', async () => {
+    const calls: string[] = [];
+    const traced: typeof nodeFiles = {
+      ...nodeFiles,
+      rename: (async (from: string, to: string) => {
+        calls.push('rename');
+        return nodeFiles.rename(from, to);
+      }) as typeof nodeFiles.rename,
+      open: (async (...args: Parameters<typeof open>) => {
+        const file = await open(...args);
+        for (const call of ['writev', 'datasync', 'sync'] as const) {
+          const real = file[call].bind(file) as (...inner: unknown[]) => Promise<unknown>;
+          const traceCall = async (...inner: unknown[]) => {
+            const result = await real(...inner);
+            calls.push(call);
+            return result;
+          };
+          Object.assign(file, { [call]: traceCall });
+        }
+        return file;
+      }) as typeof open,
+    };
+    const { store } = await fresh({ files: traced });
+    await store.put(Readable.from([randomBytes(1_500_000), randomBytes(100)]), { maxBytes: MAX });
+    calls.push('acknowledged');
+    const order = ['writev', 'datasync', 'rename', 'sync', 'acknowledged'].map((call) =>
+      calls.lastIndexOf(call),
+    );
+    assert.ok(!order.includes(-1), calls.join(' '));
+    assert.deepEqual(
+      order,
+      [...order].sort((a, b) => a - b),
+      calls.join(' '),
+    );
+  });
+});
+
 describe('a disk that fails', () => {
   it('full while writing: disk_full, nothing left, and the store goes on when there is room', async () => {
     let full = true;

@@ -1,10 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
+import type { FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { type Digest, digestHex, isDigest } from '../../kernel/digest.ts';
 import { SlipwayError } from '../../kernel/errors.ts';
 import { errorCode, type Files, nodeFiles, syncDirectory, translateFileError } from './files.ts';
+import { sendFile } from './send.ts';
 import type { BlobStore, StoredBlob } from './store.ts';
 import { createUploads, type Publish } from './uploads.ts';
 import { algorithmOf } from './verify.ts';
@@ -51,19 +53,22 @@ export function openDiskStore(directory: string, options: DiskStoreOptions = {})
       }
     },
     async open(digest, range) {
-      const file = await files.open(blobPath(directory, digest), 'r').catch((error: unknown) => {
-        if (errorCode(error) === 'ENOENT') throw blobMissing(digest);
-        throw translateFileError(error, 'opening a blob');
-      });
+      const file = await openBlob(directory, files, digest);
       const { size } = await file.stat();
       if (size === 0) {
         await file.close();
         return { stream: Readable.from([]), size };
       }
-      return {
-        stream: file.createReadStream({ ...range, highWaterMark: READ_BYTES, emitClose: true }),
-        size,
-      };
+      return { stream: file.createReadStream({ ...range, highWaterMark: READ_BYTES }), size };
+    },
+    async send(digest, sink, range) {
+      const file = await openBlob(directory, files, digest);
+      try {
+        const { start, end } = range ?? { start: 0, end: (await file.stat()).size - 1 };
+        await sendFile(file, start, end, sink);
+      } finally {
+        await file.close();
+      }
     },
     async stat(digest) {
       try {
@@ -84,6 +89,15 @@ export function openDiskStore(directory: string, options: DiskStoreOptions = {})
     },
     list: () => listBlobs(directory, files),
   };
+}
+
+async function openBlob(directory: string, files: Files, digest: Digest): Promise<FileHandle> {
+  try {
+    return await files.open(blobPath(directory, digest), 'r');
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') throw blobMissing(digest);
+    throw error instanceof TypeError ? error : translateFileError(error, 'opening a blob');
+  }
 }
 
 function blobMissing(digest: Digest): SlipwayError {

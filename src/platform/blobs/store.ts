@@ -1,4 +1,4 @@
-import type { Readable } from 'node:stream';
+import type { Readable, Writable } from 'node:stream';
 import type { Digest } from '../../kernel/digest.ts';
 
 export interface StoredBlob {
@@ -35,6 +35,8 @@ export interface BlobStore {
   put(source: BlobSource, options: { expected?: Digest; maxBytes: number }): Promise<StoredBlob>;
   /** `size` is that of the whole blob. The bytes are as stored: whoever acts on them checks the digest. */
   open(digest: Digest, range?: ByteRange): Promise<{ stream: Readable; size: number }>;
+  /** Writes the bytes (of the range) into `sink` and leaves it open; the way for large transfers. */
+  send(digest: Digest, sink: Writable, range?: ByteRange): Promise<void>;
   /** Size in bytes, or null when there is no such blob. */
   stat(digest: Digest): Promise<number | null>;
   /** False when there was none. Open streams read on to their end. */

@@ -71,6 +71,18 @@ describe('blobs', () => {
     assert.equal(stale.status, 200);
   });
 
+  it('arrive whole at a reader that is slow, however many buffers they take', async () => {
+    const bytes = randomBytes(1_999_999);
+    const digest = await pushBlob(registry, 'slow', bytes);
+    const got = await registry.call('GET', `/v2/slow/blobs/${digest}`);
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of got.body!) {
+      chunks.push(chunk);
+      if (chunks.length % 5 === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    assert.ok(Buffer.concat(chunks).equals(bytes));
+  });
+
   it('that are absent are BLOB_UNKNOWN, malformed digests DIGEST_INVALID', async () => {
     const absent = await registry.call('GET', `/v2/a/blobs/${sha256('absent')}`);
     assert.equal(absent.status, 404);

@@ -21,27 +21,29 @@ const REPOSITORY = 'crash/app';
 
 let test: TestDatabase;
 let directory: string;
-let child: ChildProcess | null = null;
+let child: ChildProcess;
+const children: ChildProcess[] = [];
 
 before(async () => {
   test = await testDatabase();
   directory = await mkdtemp(join(tmpdir(), 'slipway-crash-'));
 });
 after(async () => {
-  child?.kill('SIGKILL');
+  for (const each of children) each.kill('SIGKILL');
   await test.close();
   await rm(directory, { recursive: true, force: true });
 });
 
 async function start(): Promise<string> {
   child = spawn(process.execPath, [CHILD, test.url, directory], { stdio: ['pipe', 'pipe', 'inherit'] });
+  children.push(child);
   const [line] = (await once(child.stdout!, 'data')) as [Buffer];
   return line.toString().trim();
 }
 
 async function kill(): Promise<void> {
-  const exit = once(child!, 'exit');
-  child!.kill('SIGKILL');
+  const exit = once(child, 'exit');
+  child.kill('SIGKILL');
   await exit;
 }
 

@@ -1,4 +1,3 @@
-import { pipeline } from 'node:stream/promises';
 import { type Digest, isDigest } from '../../../kernel/digest.ts';
 import { watchAccess } from '../auth/watch.ts';
 import { registryError } from '../errors.ts';
@@ -39,12 +38,12 @@ export async function getBlob(exchange: Exchange, target: BlobTarget): Promise<v
   };
   const status = range ? 206 : 200;
   if (request.method === 'HEAD') return reply(exchange, status, sent);
-  const { stream } = await deps.blobs.open(digest, range);
   exchange.response.writeHead(status, sent);
   const unwatch = watchAccess(exchange, ['pull'], target.repository);
   try {
     // A client that leaves, or bytes that cannot be read, end the connection: the length was stated, so it shows.
-    await pipeline(stream, exchange.response);
+    await deps.blobs.send(digest, exchange.response, range);
+    exchange.response.end();
   } finally {
     unwatch();
   }

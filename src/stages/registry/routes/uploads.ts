@@ -63,8 +63,8 @@ export async function finishUpload(exchange: Exchange, target: UploadTarget): Pr
   const { deps, query } = exchange;
   await requireUpload(exchange, target);
   const digest = wantDigest(query.get('digest') ?? '');
-  if (hasBody(exchange)) await takeChunk(exchange, target);
   try {
+    if (hasBody(exchange)) await takeChunk(exchange, target);
     await commitBlob(deps.database, deps.blobs, commitment(exchange, target, digest));
   } catch (error) {
     if (isSlipwayError(error) && (error.code === 'digest_mismatch' || error.code === 'disk_full')) {
