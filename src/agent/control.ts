@@ -37,7 +37,11 @@ export async function startControl(options: ControlOptions): Promise<ControlServ
   });
   server.maxConnections = LIMITS.connections;
   server.on('request', (request, response) => {
-    answer(request, response, options, followers).catch((error) => sendProblem(response, error, options.log));
+    answer(request, response, options, followers).catch((error) => {
+      // A body that was not read is not waited for.
+      if (!request.complete && !response.headersSent) response.setHeader('connection', 'close');
+      sendProblem(response, error, options.log);
+    });
   });
   await listen(server, options.host, options.port);
   const { port } = server.address() as AddressInfo;
@@ -130,12 +134,14 @@ function guard(request: IncomingMessage, token: string): void {
 async function readJson(request: IncomingMessage): Promise<unknown> {
   if (!/^application\/json(?:;|$)/.test(request.headers['content-type'] ?? ''))
     throw new SlipwayError('usage', 'The body must be application/json');
+  const tooLarge = new SlipwayError('payload_too_large', `The body is larger than ${LIMITS.bodyBytes} bytes`);
+  if (Number(request.headers['content-length'] ?? 0) > LIMITS.bodyBytes) throw tooLarge;
   const chunks: Buffer[] = [];
   let size = 0;
-  for await (const chunk of request) {
+  // Kept open on a refusal, so that the answer still reaches the client.
+  for await (const chunk of request.iterator({ destroyOnReturn: false })) {
     size += (chunk as Buffer).length;
-    if (size > LIMITS.bodyBytes)
-      throw new SlipwayError('payload_too_large', `The body is larger than ${LIMITS.bodyBytes} bytes`);
+    if (size > LIMITS.bodyBytes) throw tooLarge;
     chunks.push(chunk as Buffer);
   }
   try {

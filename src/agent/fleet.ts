@@ -48,11 +48,12 @@ export function startFleet(options: FleetOptions): Fleet {
         (record) =>
           record.spec.id !== own.spec.id && record.spec.digest === own.spec.digest && record.run !== null,
       ),
-    onForgotten(id) {
+    async onForgotten(id) {
+      // Before the id is free again: a new instance of that id must find its own scratch directory.
+      await rm(join(hostDirectory, 'scratch', id), { recursive: true, force: true });
       supervisors.delete(id);
-      rm(join(hostDirectory, 'scratch', id), { recursive: true, force: true }).catch(() => {});
-      const used = new Set<Digest>(records().map((record) => record.spec.digest));
-      images.collect(used).catch((error) => log.warn({ err: error }, 'unused images cannot be removed'));
+      const isUsed = (digest: Digest) => records().some((record) => record.spec.digest === digest);
+      images.collect(isUsed).catch((error) => log.warn({ err: error }, 'unused images cannot be removed'));
     },
   };
   for (const record of options.records) {
@@ -92,7 +93,10 @@ export function startFleet(options: FleetOptions): Fleet {
     fences.set(lane, fence);
   }
 
+  let closing = false;
+
   async function put(spec: InstanceSpec): Promise<InstanceStatus> {
+    if (closing) throw new SlipwayError('unreachable', 'The host agent is closing');
     const existing = supervisors.get(spec.id);
     const record = existing?.record();
     if (record !== undefined && identityOf(record.spec) !== identityOf(spec)) {
@@ -129,6 +133,7 @@ export function startFleet(options: FleetOptions): Fleet {
   }
 
   async function halt(): Promise<void> {
+    closing = true;
     for (const supervisor of supervisors.values()) supervisor.hold();
     await Promise.all(
       [...supervisors.values()].map((supervisor) =>
@@ -153,6 +158,7 @@ export function startFleet(options: FleetOptions): Fleet {
     records,
     halt: () => inOrder(halt),
     async detach() {
+      closing = true;
       stopWatching();
       await orders;
       await Promise.all([...supervisors.values()].map((supervisor) => supervisor.detach()));

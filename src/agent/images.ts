@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { renameSync } from 'node:fs';
 import { chmod, mkdir, open, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -32,8 +33,8 @@ export interface ImageStore {
   verify(digest: Digest): Promise<Image>;
   /** Keeps a changed tree out of the way (as evidence), so that the next pull unpacks anew. */
   setAside(digest: Digest): Promise<void>;
-  /** Removes images of which none in `used` is, but the last few of each repository. */
-  collect(used: ReadonlySet<Digest>): Promise<void>;
+  /** Removes images that are not in use, but the last few of each repository. `isUsed` is asked at the last moment. */
+  collect(isUsed: (digest: Digest) => boolean): Promise<void>;
 }
 
 interface Complete {
@@ -101,18 +102,22 @@ export async function openImageStore(
     },
     async setAside(digest) {
       verified.delete(digest);
-      const aside = join(directory, `${ASIDE}${digestHex(digest)}`);
-      await removeTree(aside);
-      await rename(pathOf(digest), aside);
+      // One is kept: the newest.
+      for (const name of await readdir(directory)) {
+        if (name.startsWith(ASIDE)) await removeTree(join(directory, name));
+      }
+      await rename(pathOf(digest), join(directory, `${ASIDE}${digestHex(digest)}`));
     },
-    async collect(used) {
-      for (const name of await surplus(directory, used)) {
-        const path = join(directory, name);
-        const doomed = join(directory, `${STAGING}gone-${name}`);
+    async collect(isUsed) {
+      for (const digest of await surplus(directory, isUsed)) {
+        const doomed = join(directory, `${STAGING}gone-${digestHex(digest)}`);
+        // No instance can be accepted between the question and the rename: neither waits.
+        if (isUsed(digest)) continue;
         // Renamed first: a half-removed tree must never look complete.
-        await rename(path, doomed);
+        renameSync(pathOf(digest), doomed);
+        verified.delete(digest);
         await removeTree(doomed);
-        log.info({ image: name }, 'unused image removed');
+        log.info({ digest }, 'unused image removed');
       }
     },
   };
@@ -195,23 +200,34 @@ async function verifyImage(path: string, digest: Digest, known: VerifiedFiles): 
   }
 }
 
-/** Names of image directories to remove: unused ones beyond the newest few of their repository. */
-async function surplus(directory: string, used: ReadonlySet<Digest>): Promise<string[]> {
-  const usedNames = new Set([...used].map(digestHex));
-  const byRepository = new Map<string, { name: string; usedAtMs: number }[]>();
+/** Unused images beyond the newest few of their repository. */
+async function surplus(directory: string, isUsed: (digest: Digest) => boolean): Promise<Digest[]> {
+  const byRepository = new Map<string, { digest: Digest; usedAtMs: number }[]>();
   for (const name of await readdir(directory)) {
-    if (usedNames.has(name) || !(isDigest(`sha256:${name}`) || isDigest(`sha512:${name}`))) continue;
-    const { mtimeMs } = await stat(join(directory, name));
-    const marker = await readFile(join(directory, name, MARKER), 'utf8').catch(() => '{}');
-    const { repository = '' } = JSON.parse(marker) as Partial<Complete>;
-    byRepository.set(repository, [...(byRepository.get(repository) ?? []), { name, usedAtMs: mtimeMs }]);
+    const digest = `${name.length === 128 ? 'sha512' : 'sha256'}:${name}`;
+    if (!isDigest(digest) || isUsed(digest)) continue;
+    const found = await stat(join(directory, name)).catch(() => null);
+    if (found === null) continue;
+    const repository = await repositoryOf(join(directory, name));
+    const images = byRepository.get(repository) ?? [];
+    byRepository.set(repository, [...images, { digest, usedAtMs: found.mtimeMs }]);
   }
+  const newestFirst = (images: { digest: Digest; usedAtMs: number }[]) =>
+    images.sort((a, b) => b.usedAtMs - a.usedAtMs);
   return [...byRepository.values()].flatMap((images) =>
-    images
-      .sort((a, b) => b.usedAtMs - a.usedAtMs)
+    newestFirst(images)
       .slice(LIMITS.keptImages)
-      .map(({ name }) => name),
+      .map(({ digest }) => digest),
   );
+}
+
+/** Empty when the marker cannot be read: such images share one allowance. */
+async function repositoryOf(image: string): Promise<string> {
+  try {
+    return (JSON.parse(await readFile(join(image, MARKER), 'utf8')) as Complete).repository;
+  } catch {
+    return '';
+  }
 }
 
 /** One sync of the file system instead of one a file; a file at a time where `sync -f` is missing. */

@@ -142,6 +142,16 @@ test('laws: never a second copy, never a start under an ending, never forgotten 
   );
 });
 
+test('law: an order to stop is never lost to the end of a run', () => {
+  fc.assert(
+    fc.property(arbitrary, fc.nat(100_000), (of, now) => {
+      const stopped = settle(beginEnding(of, 'stop', null), 'exited with code 0', '', now, LIMITS);
+      assert.equal(stopped.ending?.why, 'stop');
+      assert.deepEqual(plan(stopped, seen({ nowMs: now }), LIMITS), { do: 'forget' });
+    }),
+  );
+});
+
 test('law: any record with an ending comes to its end within the grace and a second, however deaf the process is', () => {
   fc.assert(
     fc.property(arbitrary, fc.nat(10_000), (of, deafMs) => {

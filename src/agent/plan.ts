@@ -92,6 +92,8 @@ export function settle(
   nowMs: number,
   times: PlanTimes,
 ): InstanceRecord {
+  // An order to stop may have come while the end was looked at: it stands.
+  if (record.ending?.why === 'stop') return { ...record, run: null };
   const over: InstanceRecord = { ...record, run: null, ending: null, readyAtMs: null };
   if (record.ending?.why === 'failed') return { ...over, state: 'failed' };
   if (record.ending?.why === 'halt')

@@ -33,7 +33,7 @@ export async function choosePort(
     'port_taken',
     `No free port found between ${LIMITS.portFirst} and ${LIMITS.portLast}`,
     {
-      hint: 'Stop what listens there; the agent tries again by itself.',
+      hint: 'Stop what listens there, then order the instance again under a new id.',
     },
   );
 }

@@ -67,15 +67,18 @@ export function createStarter(options: StarterOptions): Starter {
     const scratch = join(hostDirectory, 'scratch', id);
     await mkdir(scratch, { recursive: true, mode: 0o700 });
     const startedAtMs = clock.nowMs();
-    await change((now) => ({
-      ...now,
-      port,
-      state: 'starting',
-      readyAtMs: null,
-      nextStartAtMs: null,
-      firstStartedAtMs: now.firstStartedAtMs ?? startedAtMs,
-      treeDigest: image.treeDigest,
-    }));
+    await change((now) => {
+      if (now.ending !== null) return now;
+      return {
+        ...now,
+        port,
+        state: 'starting',
+        readyAtMs: null,
+        nextStartAtMs: null,
+        firstStartedAtMs: now.firstStartedAtMs ?? startedAtMs,
+        treeDigest: image.treeDigest,
+      };
+    });
     const sandbox = sandboxFor(options, image.rootfs, scratch, runtimeDirectory);
     const gated = await launch({
       command,

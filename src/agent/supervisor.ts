@@ -5,8 +5,8 @@ import type { ImageStore } from './images.ts';
 import { LIMITS } from './limits.ts';
 import { type InstanceLogs, lastWords } from './logs.ts';
 import { beginEnding, type PlanTimes, plan, settle, withOutput } from './plan.ts';
-import { isAlive, listensAt, membersOf, signalAll } from './processes.ts';
-import { probe } from './readiness.ts';
+import { isAlive, membersOf, signalAll } from './processes.ts';
+import { type ReadinessWatch, watchReadiness } from './readiness-watch.ts';
 import type { InstanceRecord, Run } from './record.ts';
 import { type Started, type Starter, verifiedImage } from './starter.ts';
 import type { AgentStore } from './store.ts';
@@ -24,7 +24,7 @@ export interface Surroundings {
   /** Another instance of this image has living processes. */
   runsElsewhere(record: InstanceRecord): boolean;
   count(event: 'start' | 'crash' | 'failed' | 'stopped' | 'pulled' | 'pull-failed' | 'adopted'): void;
-  onForgotten(id: string): void;
+  onForgotten(id: string): Promise<void>;
 }
 
 export interface Supervisor {
@@ -50,7 +50,6 @@ interface Child {
   ended: string | null;
 }
 
-const START_PROBE_MS = 200;
 const LEFTOVER_POLL_MS = 50;
 
 class InstanceLoop implements Supervisor {
@@ -62,15 +61,14 @@ class InstanceLoop implements Supervisor {
   #held = false;
   #image: 'needed' | 'pulling' | 'ready' = 'needed';
   #child: Child | null = null;
-  #probeAtMs = 0;
-  #failures = 0;
-  #lastProbe = 'was never looked at';
+  readonly #readiness: ReadinessWatch;
   #pullTries = 0;
   readonly #finished: Promise<void>;
 
   constructor(initial: InstanceRecord, around: Surroundings) {
     this.#record = initial;
     this.#around = around;
+    this.#readiness = watchReadiness(around.clock, around.bootId);
     this.#finished = this.#loop();
   }
 
@@ -140,14 +138,14 @@ class InstanceLoop implements Supervisor {
     const nowMs = clock.nowMs();
     const action = plan(
       record,
-      { nowMs, alive, leaderAlive, image: this.#image, probeAtMs: this.#probeAtMs },
+      { nowMs, alive, leaderAlive, image: this.#image, probeAtMs: this.#readiness.dueAtMs() },
       times,
     );
     if (action.do === 'forget') {
       await this.#changes;
       await store.remove(record.spec.id);
       this.#around.count('stopped');
-      this.#around.onForgotten(record.spec.id);
+      await this.#around.onForgotten(record.spec.id);
       return true;
     }
     if (action.do === 'signal') await this.#signal(record, action.signal, leaderAlive, leftovers);
@@ -203,7 +201,11 @@ class InstanceLoop implements Supervisor {
     const { clock, log, times } = this.#around;
     const ended = this.#child?.marker === record.run?.marker ? this.#child?.ended : null;
     const recycled = record.ending?.why === 'recycle';
-    const how = (recycled ? record.reason : ended) ?? 'ended while no agent was its parent';
+    const sameBoot = record.run?.bootId === this.#around.bootId;
+    const unseen = sameBoot
+      ? 'ended while no agent was its parent'
+      : 'ended with the machine, which has started anew';
+    const how = (recycled ? record.reason : ended) ?? unseen;
     const output = record.ending === null ? await this.#lastWords() : '';
     await this.change((now) => settle(now, how, output, clock.nowMs(), times));
     this.#child = null;
@@ -214,7 +216,7 @@ class InstanceLoop implements Supervisor {
   }
 
   async #giveUp(record: InstanceRecord): Promise<void> {
-    const waited = `not ready within ${record.spec.startTimeoutMs} ms: it ${this.#lastProbe}`;
+    const waited = `not ready within ${record.spec.startTimeoutMs} ms: it ${this.#readiness.lastSeen()}`;
     const reason = withOutput(waited, await this.#lastWords());
     await this.change((now) => {
       if (now.ending !== null || now.run?.marker !== record.run?.marker) return now;
@@ -228,45 +230,21 @@ class InstanceLoop implements Supervisor {
   }
 
   async #probe(record: InstanceRecord): Promise<void> {
-    const { clock } = this.#around;
-    const { path, periodMs, timeoutMs, failureThreshold } = record.spec.readiness;
-    const wake = this.#wake.signal;
-    let problem = await probe(record.port!, path, timeoutMs, wake);
-    if (wake.aborted) return;
-    // Somebody else's answer at this port is not readiness.
-    if (problem === null && record.state !== 'ready' && this.#foreignListener(record)) {
-      problem = `left port ${record.port} to another program`;
-    }
-    this.#failures = problem === null ? 0 : this.#failures + 1;
-    this.#lastProbe = problem ?? 'was ready';
-    this.#probeAtMs =
-      clock.nowMs() + (record.readyAtMs === null ? Math.min(periodMs, START_PROBE_MS) : periodMs);
-    const unready = record.state === 'ready' && this.#failures >= failureThreshold;
-    if (problem === null ? record.state === 'ready' : !unready) return;
+    const found = await this.#readiness.look(record, this.#wake.signal);
+    if (found === null) return;
     await this.change((now) => {
       if (now.ending !== null || now.run?.marker !== record.run?.marker) return now;
-      if (problem !== null) return { ...now, state: 'unready', reason: `it ${problem}` };
-      return {
-        ...now,
-        state: 'ready',
-        reason: null,
-        everReady: true,
-        readyAtMs: now.readyAtMs ?? clock.nowMs(),
-      };
+      if (!found.ready) return { ...now, state: 'unready', reason: `it ${found.problem}` };
+      const readyAtMs = now.readyAtMs ?? this.#around.clock.nowMs();
+      return { ...now, state: 'ready', reason: null, everReady: true, readyAtMs };
     });
-    this.#around.log.info(
-      { instance: record.spec.id, state: this.#record.state, problem },
-      'readiness changed',
-    );
-  }
-
-  #foreignListener(record: InstanceRecord): boolean {
-    return listensAt(membersOf(record.run!, this.#around.bootId), record.port!) === false;
+    const { state, reason } = this.#record;
+    this.#around.log.info({ instance: record.spec.id, state, reason }, 'readiness changed');
   }
 
   #pull(record: InstanceRecord): void {
-    const { clock, count, images } = this.#around;
-    const { repository, digest, startTimeoutMs } = record.spec;
+    const { count, images } = this.#around;
+    const { repository, digest } = record.spec;
     this.#image = 'pulling';
     images
       .pull(repository, digest)
@@ -279,12 +257,7 @@ class InstanceLoop implements Supervisor {
           count('pull-failed');
           this.#image = 'needed';
           this.#pullTries += 1;
-          const late = !record.everReady && clock.nowMs() - record.acceptedAtMs >= startTimeoutMs;
-          await this.#startFailed(
-            error,
-            late,
-            Math.min(LIMITS.retryMs * this.#pullTries, LIMITS.pullRetryLastMs),
-          );
+          await this.#startFailed(error, Math.min(LIMITS.retryMs * this.#pullTries, LIMITS.pullRetryLastMs));
         },
       )
       .catch((error: Error) => this.#around.log.error({ err: error }, 'a failed pull cannot be recorded'))
@@ -292,26 +265,29 @@ class InstanceLoop implements Supervisor {
   }
 
   async #start(record: InstanceRecord): Promise<void> {
-    const { clock, count, starter } = this.#around;
+    const { count, images, starter } = this.#around;
     let started: Started | null;
     try {
-      const image = await verifiedImage(record, this.#around.images);
+      // Set aside for another instance's sake: pull it again.
+      if (!(await images.has(record.spec.digest))) {
+        this.#image = 'needed';
+        return;
+      }
+      const image = await verifiedImage(record, images);
       started = await starter(record, image, (prepare) => this.change(prepare));
     } catch (error) {
       this.#image = 'needed';
       if (isSlipwayError(error) && error.code === 'tampered' && !this.#around.runsElsewhere(record)) {
-        await this.#around.images.setAside(record.spec.digest).catch(() => {});
+        await images.setAside(record.spec.digest).catch(() => {});
       }
-      await this.#startFailed(error as Error, false, LIMITS.retryMs);
+      await this.#startFailed(error as Error, LIMITS.retryMs);
       return;
     }
     if (started === null) return;
     const { run, child } = started;
     const mine: Child = { marker: run.marker, ended: null };
     this.#child = mine;
-    this.#failures = 0;
-    this.#lastProbe = 'was never looked at';
-    this.#probeAtMs = clock.nowMs() + 50;
+    this.#readiness.reset();
     child.then((how) => {
       mine.ended = how;
       this.#wake.abort();
@@ -319,22 +295,24 @@ class InstanceLoop implements Supervisor {
     count('start');
   }
 
-  /** Retryable failures are tried again after `retryMs`; the others, and late ones, are the end. */
-  async #startFailed(error: Error, late: boolean, retryMs: number): Promise<void> {
-    const failure = isSlipwayError(error)
-      ? error
-      : new SlipwayError('internal', error.message, { cause: error });
+  /** Retryable failures are tried again after `retryMs`, until a first start comes too late; the others are the end. */
+  async #startFailed(error: Error, retryMs: number): Promise<void> {
+    const { clock, log, count } = this.#around;
+    const { everReady, acceptedAtMs, spec } = this.#record;
+    const known = isSlipwayError(error);
+    const failure = known ? error : new SlipwayError('internal', error.message, { cause: error });
+    const late = !everReady && clock.nowMs() - acceptedAtMs >= spec.startTimeoutMs;
     const final = late || !failure.retryable;
     const reason = `${failure.code}: ${failure.message}`;
-    this.#around.log.warn(
-      { instance: this.#record.spec.id, err: error, final },
+    log.warn(
+      { instance: spec.id, reason, final, ...(known ? {} : { err: error }) },
       'an instance cannot be started',
     );
-    if (final) this.#around.count('failed');
+    if (final) count('failed');
     await this.change((now) => {
       if (now.ending !== null) return now;
       if (final) return { ...now, state: 'failed', reason };
-      return { ...now, reason, nextStartAtMs: this.#around.clock.nowMs() + retryMs };
+      return { ...now, reason, nextStartAtMs: clock.nowMs() + retryMs };
     });
   }
 }
