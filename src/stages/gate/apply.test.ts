@@ -28,7 +28,8 @@ let failure: unknown;
 let signed: Decision[];
 let signFailure: unknown;
 
-const clock: Clock = { nowMs: () => nowMs, random: systemClock.random };
+/** Time passes, so that ids tell what came last. */
+const clock: Clock = { nowMs: () => nowMs++, random: systemClock.random };
 
 function environment(name: string, more: Partial<EnvironmentConfig> = {}): EnvironmentConfig {
   return {

@@ -107,12 +107,19 @@ async function record(
   return decision;
 }
 
-/** Messages may hold figures that change with time; what was answered does not. */
+/** Messages of policies may hold figures that change with time; what they answered does not. The gate's own reasons count. */
 function sameAnswer(a: Decision, b: Decision): boolean {
-  const gist = ({ outcome, policyHash, results }: Decision) =>
-    canonicalJson({ outcome, policyHash, results: results.map(({ reason: _, ...rest }) => rest) });
+  const gist = ({ outcome, policyHash: hash, results }: Decision) =>
+    canonicalJson({
+      outcome,
+      hash,
+      results: results.map(({ reason, ...rest }) => (rest.policy === GATE ? { ...rest, reason } : rest)),
+    });
   return gist(a) === gist(b);
 }
+
+/** Stands as the policy where the gate itself denies. */
+const GATE = 'gate';
 
 /** Bounds that keep the entry far below the ledger's 65,535 bytes. */
 const ENTRY_RESULTS = 50;
@@ -171,7 +178,7 @@ async function judgeNow(
       service: { name: service },
       environment: { name: environment.name, production: environment.production },
     };
-    return { facts, judgement: { outcome: 'deny', results: [denied('gate', reasonOf(error))] } };
+    return { facts, judgement: { outcome: 'deny', results: [denied(GATE, reasonOf(error))] } };
   }
 }
 
