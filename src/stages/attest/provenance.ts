@@ -2,7 +2,7 @@ import { digestHex, sha256 } from '../../kernel/digest.ts';
 import type { AttestationInput, Material } from './input.ts';
 import { withoutCredentials } from './urls.ts';
 
-/** Documented in docs/attestations.md: a build of a service by its slipway.yaml. */
+/** A build of a service by its slipway.yaml. */
 export const BUILD_TYPE = 'https://slipway.dev/build-types/service/v1';
 
 /** SLSA provenance v1 (slsa.dev/spec/v1.1/provenance). `builderId` is a URI that names this installation. */
