@@ -1,5 +1,13 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readdirSync, rmSync, statSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -149,6 +157,8 @@ test('addresses that could run something or leak something are refused', async (
     '-oProxyCommand=x:y',
     'https://user:secret@host/x.git',
     'https://token@host/x.git',
+    'ssh://git:secret@host/x.git',
+    'ssh://-x@host/x.git',
     'file://host/x',
     'relative/path',
     'https://host/x\n.git',
@@ -199,14 +209,13 @@ test('locks of a killed process and a damaged mirror heal', async () => {
   await fetchMirror(git, mirror, repository.url);
   assert.equal(await resolveCommit(git, mirror, 'main'), second);
 
-  const objects = join(mirror.directory, 'objects');
-  const files = readdirSync(objects, { recursive: true, withFileTypes: true }).filter((entry) =>
-    entry.isFile(),
-  );
-  for (const entry of files) {
-    const path = join(entry.parentPath, entry.name);
-    if (statSync(path).size > 0) truncateSync(path, 0);
-  }
+  // Above fetch.unpackLimit, so that a pack is kept.
+  repository.commit(Object.fromEntries(Array.from({ length: 150 }, (_, i) => [`f${i}`, `${i}`.repeat(i)])));
+  await fetchMirror(git, mirror, repository.url);
+  const pack = readdirSync(join(mirror.directory, 'objects/pack')).find((name) => name.endsWith('.pack'));
+  const path = join(mirror.directory, 'objects/pack', pack ?? '');
+  chmodSync(path, 0o600);
+  truncateSync(path, 200);
   const third = repository.commit({ a: '3' });
   await fetchMirror(git, mirror, repository.url);
   assert.equal(await resolveCommit(git, mirror, 'main'), third);

@@ -115,6 +115,36 @@ test('a repository that cannot be read is a problem one can see, and heals', asy
   assert.equal((await pollService(deps, 'shop')).problem, null, 'a lost mirror is fetched anew');
 });
 
+test('a pass waits for the one that holds the service, and then sees what it did', async () => {
+  const sha = repository.commit({ 'src/race.js': '1' }, 'Race');
+  let polling: ReturnType<typeof pollService> | undefined;
+  await deps.database.transaction(async (tx) => {
+    await tx.query("select from services where name = 'shop' for update");
+    polling = pollService(deps, 'shop');
+    await untilWaiting();
+    await tx.query(
+      `insert into commits (service, sha, parent_shas, author, author_email, committed_at, message, signature, ref, seen_at)
+       values ('shop', $1, '{}', 'a', 'a', now(), 'm', 'none', 'r', now())`,
+      [sha],
+    );
+    await deps.createRelease(tx, { service: 'shop', sha, actor: 'other', atMs: deps.clock.nowMs() });
+  });
+  const result = await polling;
+  assert.deepEqual([result?.recorded, result?.releases], [[], []]);
+});
+
+/** Until some connection waits for a lock. */
+async function untilWaiting(): Promise<void> {
+  for (const end = Date.now() + 10_000; Date.now() < end; ) {
+    const rows = await deps.database.query(
+      "select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'",
+    );
+    if (rows.length > 0) return;
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  throw new Error('nobody waited: the test shows nothing');
+}
+
 test('a failing release rolls the whole look back, and the next one makes it good', async () => {
   const sha = repository.commit({ 'src/b.js': '1' }, 'Fragile');
   const fragile = { ...deps, createRelease: () => Promise.reject(new Error('crash')) };
