@@ -186,6 +186,49 @@ describe('blobs on disk', () => {
     await store.commit(id, sha256('aaaacccc'));
   });
 
+  it('two processes on one directory never vouch for the bytes of each other', async () => {
+    const { store: one, directory } = await fresh();
+    const two = openDiskStore(directory);
+    const id = await one.createUpload();
+    await one.append(id, Buffer.from('base '), { offset: 0, maxBytes: MAX });
+    // Both write at the same place at the same time; neither knows of the other.
+    const [slowOne, slowTwo] = [new PassThrough(), new PassThrough()];
+    const appends = [
+      one.append(id, slowOne, { offset: 5, maxBytes: MAX }),
+      two.append(id, slowTwo, { offset: 5, maxBytes: MAX }),
+    ];
+    slowOne.write('good');
+    slowTwo.write('evil');
+    await Promise.all([taken(slowOne), taken(slowTwo)]);
+    slowOne.end();
+    slowTwo.end();
+    await Promise.all(appends);
+    const [good, evil] = [sha256('base good'), sha256('base evil')];
+    const outcomes = await Promise.allSettled([one.commit(id, good), two.commit(id, evil)]);
+    assert.equal(outcomes.filter(({ status }) => status === 'fulfilled').length, 1);
+    assert.deepEqual(await scrub(one), []);
+    for (const [index, digest] of [good, evil].entries()) {
+      assert.equal((await one.stat(digest)) !== null, outcomes[index]!.status === 'fulfilled');
+    }
+  });
+
+  it('a late write of a process that lost the upload does not reach the published blob', async () => {
+    const { store: one, directory } = await fresh();
+    const two = openDiskStore(directory);
+    const id = await one.createUpload();
+    const late = new PassThrough();
+    const append = one.append(id, late, { offset: 0, maxBytes: MAX });
+    late.write('late');
+    await taken(late);
+    await two.append(id, Buffer.from('kept'), { offset: 0, maxBytes: MAX });
+    await two.commit(id, sha256('kept'));
+    late.end();
+    await append;
+    await assert.rejects(one.commit(id, sha256('late')), { code: 'not_found' });
+    assert.equal((await read(one, sha256('kept'))).toString(), 'kept');
+    assert.deepEqual(await scrub(one), []);
+  });
+
   it('finds and names a flipped byte, and a second push of the same bytes heals it', async () => {
     const { store, directory } = await fresh();
     const bytes = randomBytes(5000);

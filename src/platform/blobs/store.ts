@@ -53,7 +53,7 @@ export interface BlobStore {
    * client came back), whose bytes so far are kept.
    */
   append(id: string, source: BlobSource, options: AppendOptions): Promise<number>;
-  /** Checks the digest and makes the bytes durable; the blob is not visible yet. Returns its size. */
+  /** Checks the digest and makes the bytes durable; nothing can be added then, and the blob is not visible yet. Gives its size. */
   seal(id: string, digest: Digest): Promise<number>;
   /** `seal`, then makes the blob visible and ends the upload. */
   commit(id: string, digest: Digest): Promise<StoredBlob>;

@@ -1,17 +1,14 @@
-import { createHash, type Hash } from 'node:crypto';
 import type { FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Digest } from '../../kernel/digest.ts';
 import { SlipwayError } from '../../kernel/errors.ts';
 import { errorCode, type Files, isDiskFull, translateFileError } from './files.ts';
+import { createOwnedUploads, isUploadId, type OpenUpload } from './owned.ts';
 import type { AppendOptions, BlobSource, BlobStore } from './store.ts';
 import { createTurns } from './turns.ts';
 import { type Algorithm, algorithmOf, hashFile } from './verify.ts';
 import { writeSource } from './write.ts';
 
-/** Running hashes kept; an upload beyond them is hashed again from its file when it ends. */
-const RUNNING_HASHES_MAX = 4096;
-const ID_PATTERN = /^[0-9a-f]{32}$/;
 const ID_BYTES = 16;
 
 /** Moves the file to its digest, durably. */
@@ -25,11 +22,10 @@ export interface UploadParts {
   idleMs: number | undefined;
 }
 
-/** A hash of the first `offset` bytes of an upload. Only an aid: when it does not fit the file, the file is read again. */
-interface RunningHash {
-  algorithm: Algorithm;
-  hash: Hash;
-  offset: number;
+interface Sealed {
+  digest: Digest;
+  size: number;
+  path: string;
 }
 
 type Uploads = Pick<
@@ -39,104 +35,78 @@ type Uploads = Pick<
 
 /** Uploads in parts, one file each. The file is the truth: its size is the offset, also after a crash. */
 export function createUploads({ directory, files, publish, random, idleMs }: UploadParts): Uploads {
-  const running = new Map<string, RunningHash>();
-  const sealed = new Map<string, { digest: Digest; size: number }>();
+  const owned = createOwnedUploads(directory, files, random);
+  const sealed = new Map<string, Sealed>();
   const turns = createTurns();
   let broken: Error | null = null;
 
-  const pathOf = (id: string) => join(directory, id);
   const requireSound = () => {
-    if (broken) {
-      throw new SlipwayError('internal', 'the blob store stopped writing after a failed fsync', {
-        hint: 'Check the disk, then restart the server.',
-        cause: broken,
-      });
-    }
+    if (!broken) return;
+    throw new SlipwayError('internal', 'the blob store stopped writing after a failed fsync', {
+      hint: 'Check the disk, then restart the server.',
+      cause: broken,
+    });
   };
-  const openUpload = async (id: string): Promise<FileHandle> => {
-    if (!ID_PATTERN.test(id)) throw uploadMissing();
-    try {
-      return await files.open(pathOf(id), 'r+');
-    } catch (error) {
-      throw errorCode(error) === 'ENOENT' ? uploadMissing() : translateFileError(error, 'opening an upload');
-    }
+  const noteFailedSync = (error: unknown) => {
+    if (!isDiskFull(error)) broken = error as Error;
   };
-  const keepHash = (id: string, state: RunningHash) => {
-    running.delete(id);
-    running.set(id, state);
-    const oldest = running.keys().next().value;
-    if (running.size > RUNNING_HASHES_MAX && oldest !== undefined) running.delete(oldest);
-  };
-  const forget = (id: string) => {
-    running.delete(id);
+
+  async function drop(id: string): Promise<boolean> {
+    const aside = sealed.get(id)?.path;
+    owned.forget(id);
     sealed.delete(id);
-  };
-  const drop = async (id: string) => {
-    forget(id);
-    if (!ID_PATTERN.test(id)) return false;
-    try {
-      await files.unlink(pathOf(id));
-      return true;
-    } catch (error) {
-      if (errorCode(error) === 'ENOENT') return false;
-      throw translateFileError(error, 'removing an upload');
-    }
-  };
+    if (!isUploadId(id)) return false;
+    const removed = await Promise.all(
+      [owned.pathOf(id), ...(aside ? [aside] : [])].map((path) => remove(files, path)),
+    );
+    return removed.includes(true);
+  }
 
   async function appendInTurn(id: string, source: BlobSource, options: AppendOptions): Promise<number> {
-    const file = await openUpload(id);
+    const upload = await owned.open(id);
     try {
-      const { size } = await file.stat();
+      const { size, own } = upload;
       if (options.offset !== undefined && options.offset !== size) throw otherOffset(size);
       if (size + (options.length ?? 0) > options.maxBytes) throw uploadTooLarge(options.maxBytes);
-      sealed.delete(id);
-      const state = running.get(id);
-      const hash = state?.offset === size ? state : null;
-      running.delete(id);
-      const written = await writeOrRevert(file, size, source, {
-        ...options,
-        idleMs,
-        onBytes: (chunk) => void hash?.hash.update(chunk),
-      });
-      const offset = size + written;
-      if (hash) keepHash(id, { ...hash, offset });
+      const known = own.hashed === size;
+      own.hashed = -1;
+      const onBytes = (chunk: Buffer) => void (known && own.hash.update(chunk));
+      const offset = size + (await writeOrRevert(upload, source, { ...options, idleMs, onBytes }));
+      if (known) own.hashed = offset;
       return offset;
     } finally {
-      await file.close();
+      await upload.file.close();
     }
   }
 
-  async function digestAt(id: string, algorithm: Algorithm, size: number): Promise<Digest> {
-    const state = running.get(id);
-    if (state?.offset === size && state.algorithm === algorithm) {
-      return `${algorithm}:${state.hash.copy().digest('hex')}`;
-    }
-    return `${algorithm}:${await hashFile(files, pathOf(id), algorithm)}`;
-  }
-
-  async function sealInTurn(id: string, digest: Digest): Promise<number> {
+  async function sealInTurn(id: string, digest: Digest): Promise<Sealed> {
     requireSound();
     const before = sealed.get(id);
-    if (before?.digest === digest) return before.size;
-    const file = await openUpload(id);
+    if (before?.digest === digest) return before;
+    const upload = await owned.open(id);
     try {
-      const { size } = await file.stat();
-      const actual = await digestAt(id, algorithmOf(digest), size);
+      const actual = await digestAt(upload, algorithmOf(digest));
       if (actual !== digest) {
         throw new SlipwayError('digest_mismatch', `the bytes are ${actual}, not ${digest}`);
       }
-      await file.datasync().catch(async (error: unknown) => {
-        if (!isDiskFull(error)) broken = error as Error;
+      const path = await owned.setAside(id, upload.own);
+      if (path === null)
+        throw new SlipwayError('conflict', 'the upload went on elsewhere', {
+          facts: { offset: upload.size },
+        });
+      const result = { digest, size: upload.size, path };
+      sealed.set(id, result);
+      await upload.file.datasync().catch(async (error: unknown) => {
+        noteFailedSync(error);
         // A second fsync of this file would prove nothing.
         await drop(id);
         throw error;
       });
-      sealed.set(id, { digest, size });
-      return size;
+      return result;
     } catch (error) {
       throw translateFileError(error, 'making an upload durable');
     } finally {
-      await file.close();
+      await upload.file.close();
     }
   }
 
@@ -144,18 +114,15 @@ export function createUploads({ directory, files, publish, random, idleMs }: Upl
     async createUpload(algorithm = 'sha256') {
       requireSound();
       const id = Buffer.from(random(ID_BYTES)).toString('hex');
-      try {
-        await (await files.open(pathOf(id), 'wx', 0o600)).close();
-      } catch (error) {
+      await owned.create(id, algorithm).catch((error: unknown) => {
         throw translateFileError(error, 'beginning an upload');
-      }
-      keepHash(id, { algorithm, hash: createHash(algorithm), offset: 0 });
+      });
       return id;
     },
     async uploadOffset(id) {
-      if (!ID_PATTERN.test(id)) return null;
+      if (!isUploadId(id)) return null;
       try {
-        return (await files.stat(pathOf(id))).size;
+        return (await files.stat(owned.pathOf(id))).size;
       } catch (error) {
         if (errorCode(error) === 'ENOENT') return null;
         throw translateFileError(error, 'reading the size of an upload');
@@ -168,36 +135,60 @@ export function createUploads({ directory, files, publish, random, idleMs }: Upl
       return turns.takeOver(id, options.signal, (signal) => appendInTurn(id, source, { ...options, signal }));
     },
     async digestOf(id) {
-      const { size } = await files.stat(pathOf(id));
-      return digestAt(id, running.get(id)?.algorithm ?? 'sha256', size);
+      const upload = await owned.open(id);
+      try {
+        return await digestAt(upload, upload.own.algorithm);
+      } finally {
+        await upload.file.close();
+      }
     },
-    seal: (id, digest) => turns.takeOver(id, undefined, () => sealInTurn(id, digest)),
+    seal: (id, digest) => turns.takeOver(id, undefined, async () => (await sealInTurn(id, digest)).size),
     commit: (id, digest) =>
       turns.takeOver(id, undefined, async () => {
-        const size = await sealInTurn(id, digest);
-        await publish(pathOf(id), digest).catch((error: unknown) => {
-          if (!isDiskFull(error)) broken = error as Error;
+        const { size, path } = await sealInTurn(id, digest);
+        await publish(path, digest).catch((error: unknown) => {
+          noteFailedSync(error);
           throw translateFileError(error, 'publishing a blob');
         });
-        forget(id);
+        owned.forget(id);
+        sealed.delete(id);
         return { digest, size };
       }),
     cancel: (id) => turns.takeOver(id, undefined, () => drop(id)),
     async sweep(beforeMs) {
       let count = 0;
-      for (const id of await files.readdir(directory)) {
-        const found = await files.stat(pathOf(id)).catch(() => null);
-        if (found && found.mtimeMs < beforeMs && !turns.busy(id) && (await drop(id))) count += 1;
+      for (const name of await files.readdir(directory)) {
+        const id = name.split('.', 1)[0]!;
+        const found = await files.stat(join(directory, name)).catch(() => null);
+        if (!found || found.mtimeMs >= beforeMs || turns.busy(id)) continue;
+        if (await remove(files, join(directory, name))) count += 1;
+        owned.forget(id);
+        sealed.delete(id);
       }
       return count;
     },
   };
 }
 
-/** Appends the source at `size`; after any failure but a vanished sender the file is cut back to `size`. */
+async function remove(files: Files, path: string): Promise<boolean> {
+  try {
+    await files.unlink(path);
+    return true;
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return false;
+    throw translateFileError(error, 'removing an upload');
+  }
+}
+
+/** From the running hash where it fits, else by reading the file again. */
+async function digestAt({ file, size, own }: OpenUpload, algorithm: Algorithm): Promise<Digest> {
+  const running = own.hashed === size && own.algorithm === algorithm;
+  return `${algorithm}:${running ? own.hash.copy().digest('hex') : await hashFile(file, algorithm)}`;
+}
+
+/** Appends the source; after any failure but a vanished sender the file is cut back to what it was. */
 async function writeOrRevert(
-  file: FileHandle,
-  size: number,
+  { file, size }: { file: FileHandle; size: number },
   source: BlobSource,
   options: AppendOptions & { idleMs: number | undefined; onBytes(chunk: Buffer): void },
 ): Promise<number> {
@@ -223,10 +214,6 @@ async function writeOrRevert(
     if (cause.code === 'payload_too_large' && limit < room) throw otherLength(limit);
     throw translateFileError(error, 'writing an upload');
   }
-}
-
-function uploadMissing(): SlipwayError {
-  return new SlipwayError('not_found', 'there is no such upload');
 }
 
 function otherOffset(offset: number): SlipwayError {

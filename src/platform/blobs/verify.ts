@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
+import type { FileHandle } from 'node:fs/promises';
 import type { Digest } from '../../kernel/digest.ts';
 import { isSlipwayError, SlipwayError } from '../../kernel/errors.ts';
-import type { Files } from './files.ts';
 import type { BlobStore } from './store.ts';
 
 export type Algorithm = 'sha256' | 'sha512';
@@ -40,19 +40,14 @@ export async function scrub(store: BlobStore): Promise<Digest[]> {
   return damaged;
 }
 
-/** Hex digest of a whole file. */
-export async function hashFile(files: Files, path: string, algorithm: Algorithm): Promise<string> {
+/** Hex digest of a whole file, read through the handle. */
+export async function hashFile(file: FileHandle, algorithm: Algorithm): Promise<string> {
   const hash = createHash(algorithm);
-  const file = await files.open(path, 'r');
   const buffer = Buffer.allocUnsafe(1024 * 1024);
-  try {
-    for (let position = 0; ; ) {
-      const { bytesRead } = await file.read(buffer, 0, buffer.length, position);
-      if (bytesRead === 0) return hash.digest('hex');
-      hash.update(buffer.subarray(0, bytesRead));
-      position += bytesRead;
-    }
-  } finally {
-    await file.close();
+  for (let position = 0; ; ) {
+    const { bytesRead } = await file.read(buffer, 0, buffer.length, position);
+    if (bytesRead === 0) return hash.digest('hex');
+    hash.update(buffer.subarray(0, bytesRead));
+    position += bytesRead;
   }
 }

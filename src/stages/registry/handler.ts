@@ -130,9 +130,10 @@ function fail(services: Services, request: IncomingMessage, response: ServerResp
   replyJson({ request, response }, status, body);
 }
 
-/** Node reads on and drops what is left of a body; whoever goes on sending for long is cut off. */
+/** Reads on and drops what is left of a body (Node does so only for one never touched); who sends on for long is cut off. */
 function endUnreadBody(request: IncomingMessage): void {
   if (request.complete) return;
+  request.resume();
   const timer = setTimeout(() => request.socket.destroy(), LINGER_MS);
   timer.unref();
   request.once('close', () => clearTimeout(timer));

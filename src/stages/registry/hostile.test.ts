@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
-import { connect } from 'node:net';
+import { Agent, request } from 'node:http';
+import { connect, type Socket } from 'node:net';
 import { after, before, describe, it } from 'node:test';
 import { sha256 } from '../../kernel/digest.ts';
 import { pushBlob, putManifest, startTestRegistry, type TestRegistry } from './testing.ts';
 
 let registry: TestRegistry;
 before(async () => {
-  registry = await startTestRegistry();
+  registry = await startTestRegistry({ maxBlobBytes: 1_000_000 });
 });
 after(() => registry.close());
 
@@ -177,6 +178,27 @@ describe('hostile bodies', () => {
       (await putManifest(registry, 'hostile', 'v1', JSON.stringify({ ...odd, layers: null }))).status,
       201,
     );
+  });
+
+  it('that are refused in the middle are read to their end, so that the connection lives on', async () => {
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    const send = (method: string, path: string, body: Buffer) =>
+      new Promise<number>((resolve, reject) => {
+        const headers = { authorization: 'Bearer admin', 'content-length': body.length };
+        const outgoing = request(`${registry.url}${path}`, { method, agent, headers }, (answer) => {
+          answer.resume().on('end', () => resolve(answer.statusCode ?? 0));
+        });
+        outgoing.on('error', reject).end(body);
+      });
+    const big = Buffer.alloc(20_000_000);
+    const ports = new Set<number | undefined>();
+    agent.on('free', (socket: Socket) => ports.add(socket.localPort));
+    const upload = `/v2/small/blobs/uploads/?digest=${sha256('x')}`;
+    assert.equal(await send('POST', upload, big), 413);
+    assert.equal(await send('PUT', '/v2/small/manifests/v1', big), 413);
+    assert.equal(await send('POST', upload, big), 413);
+    assert.equal(ports.size, 1, 'a new connection was needed');
+    agent.destroy();
   });
 
   it('of a refused caller are not waited for', async () => {
