@@ -81,7 +81,13 @@ export function makeSeal(key: Buffer): Seal {
 export async function openSeal(dataDirectory: string, clock: Clock): Promise<Seal> {
   const directory = join(dataDirectory, 'keys');
   const path = join(directory, 'build-cache.key');
+  const read = async () => makeSeal(Buffer.from((await readFile(path, 'utf8')).trim(), 'hex'));
+  try {
+    return await read();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+  }
   await mkdir(directory, { recursive: true, mode: 0o700 });
   await createDurably(path, Buffer.from(clock.random(32)).toString('hex'));
-  return makeSeal(Buffer.from((await readFile(path, 'utf8')).trim(), 'hex'));
+  return read();
 }
