@@ -1,13 +1,21 @@
 import assert from 'node:assert/strict';
+import { spawn, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { after, before, describe, it } from 'node:test';
 import { type Digest, sha256 } from '../../kernel/digest.ts';
 import { createRegistryClient } from '../../platform/oci/client.ts';
 import { MEDIA, type RegistryClient } from '../../platform/oci/types.ts';
+import { freePort } from '../../platform/ports.ts';
 import { imageManifest, startTestRegistry, type TestRegistry } from './testing.ts';
+
+const peerInstalled = spawnSync('docker-registry', ['--version']).status === 0;
 
 let registry: TestRegistry;
 before(async () => {
@@ -279,5 +287,54 @@ describe('registry client', () => {
         [two],
       );
     });
+  });
+
+  it('works with a registry that is not ours', {
+    skip: peerInstalled ? false : 'docker-registry is not installed',
+  }, async () => {
+    const home = await mkdtemp(join(tmpdir(), 'slipway-peer-'));
+    const port = await freePort();
+    const config = `version: 0.1\nlog: { level: error }\nhttp: { addr: 127.0.0.1:${port} }\nstorage: { filesystem: { rootdirectory: ${home} } }\n`;
+    await writeFile(join(home, 'config.yml'), config);
+    const peer = spawn('docker-registry', ['serve', join(home, 'config.yml')], { stdio: 'ignore' });
+    try {
+      const url = `http://127.0.0.1:${port}`;
+      const deadline = Date.now() + 10_000;
+      while (
+        !(await fetch(`${url}/v2/`).then(
+          (answer) => answer.ok,
+          () => false,
+        ))
+      )
+        assert.ok(Date.now() < deadline);
+      const bytes = randomBytes(200_000);
+      for (const [repository, more] of [
+        ['whole', {}],
+        ['chunks', { chunkBytes: 64_000 }],
+      ] as const) {
+        const client = clientFor(url, 'x', more);
+        await client.putBlob(repository, sha256(bytes), {
+          open: () => Readable.from([bytes]),
+          size: bytes.length,
+        });
+        assert.ok((await client.getBlob(repository, sha256(bytes), 200_000)).equals(bytes));
+        await client.putBlob(repository, sha256('{}'), Buffer.from('{}'));
+        const text = Buffer.from(imageManifest());
+        const digest = await client.putManifest(repository, 'v1', MEDIA.imageManifest, text);
+        assert.ok((await client.getManifest(repository, 'v1')).bytes.equals(text));
+        const subject = { mediaType: MEDIA.imageManifest, digest, size: text.length };
+        const referrer = Buffer.from(imageManifest({ subject, artifactType: 'application/x.one' }));
+        await client.putManifest(repository, sha256(referrer), MEDIA.imageManifest, referrer);
+        assert.deepEqual(
+          (await client.referrers(repository, digest)).map((entry) => entry.digest),
+          [sha256(referrer)],
+        );
+      }
+    } finally {
+      const exit = once(peer, 'exit');
+      peer.kill('SIGKILL');
+      await exit;
+      await rm(home, { recursive: true, force: true });
+    }
   });
 });
