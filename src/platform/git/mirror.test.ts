@@ -220,6 +220,14 @@ test('locks of a killed process and a damaged mirror heal', async () => {
   await fetchMirror(git, mirror, repository.url);
   assert.equal(await resolveCommit(git, mirror, 'main'), third);
   assert.equal((await readFileAt(git, mirror, third, 'a', 10))?.toString(), '3');
+
+  for (const file of ['HEAD', 'config', 'refs/heads/main', 'packed-refs']) {
+    for (const content of ['', 'garbage\n\0[']) {
+      writeFileSync(join(mirror.directory, file), content);
+      await fetchMirror(git, mirror, repository.url);
+      assert.equal(await resolveCommit(git, mirror, 'main'), third, `${file} of ${content.length} bytes`);
+    }
+  }
   repository.remove();
 });
 

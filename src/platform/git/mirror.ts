@@ -80,7 +80,7 @@ async function fetchHealing(git: Git, mirror: Mirror, address: string, options: 
       await new Promise((resolve) => setTimeout(resolve, 100 * attempt));
       continue;
     }
-    if (!rebuilt && isDamaged(result.stderr) && !(await isSound(git, mirror))) {
+    if (!rebuilt && !(await isSound(git, mirror, reasonOf(result.stderr) === undefined))) {
       rebuilt = true;
       await removeMirror(mirror);
       continue;
@@ -91,6 +91,9 @@ async function fetchHealing(git: Git, mirror: Mirror, address: string, options: 
 
 async function fetchOnce(git: Git, mirror: Mirror, address: string, options: RunOptions): Promise<GitResult> {
   const args = [
+    // Said here and not only in the mirror's own file, which may be damaged.
+    '-c',
+    'core.bare=true',
     `--git-dir=${mirror.directory}`,
     'fetch',
     '--quiet',
@@ -151,23 +154,15 @@ async function removeStaleLocks(directory: string, before: number): Promise<void
   }
 }
 
-/** Signs of damage on our side; the far side can write some of them too, hence `isSound`. */
-function isDamaged(stderr: string): boolean {
-  return /corrupt|bad object|not a git repository: '|unable to read|missing (?:blob|tree|commit)|bad (?:signature|index|tree)|fatal: bad|invalid sha1 pointer|did not send all necessary objects|unable to parse|is empty/i.test(
-    stderr,
-  );
-}
-
-async function isSound(git: Git, mirror: Mirror): Promise<boolean> {
-  const args = [
-    `--git-dir=${mirror.directory}`,
-    'fsck',
-    '--connectivity-only',
-    '--no-dangling',
-    '--no-progress',
-  ];
-  const result = await runGit(git, args, { timeoutMs: 120_000 }).catch(() => null);
-  return result !== null && result.exitCode === 0;
+/** Can git read our side? `deeply` follows every commit to its files; for failures nobody has an explanation for. */
+async function isSound(git: Git, mirror: Mirror, deeply: boolean): Promise<boolean> {
+  const run = async (args: readonly string[]): Promise<boolean> => {
+    const all = [`--git-dir=${mirror.directory}`, ...args];
+    const result = await runGit(git, all, { timeoutMs: 120_000 }).catch(() => null);
+    return result?.exitCode === 0;
+  };
+  if (!(await run(['for-each-ref', '--count=1']))) return false;
+  return !deeply || run(['fsck', '--connectivity-only', '--no-dangling', '--no-progress']);
 }
 
 /** Why a fetch failed, in words a person can act on. */
@@ -220,13 +215,17 @@ const REASONS: readonly { pattern: RegExp; reason: string; message: string; hint
   },
 ];
 
+function reasonOf(stderr: string): (typeof REASONS)[number] | undefined {
+  return REASONS.find(({ pattern }) => pattern.test(stderr));
+}
+
 function fetchFailure(stderr: string, address: string): SlipwayError {
   if (/No space left on device/i.test(stderr)) {
     return new SlipwayError('disk_full', 'no disk left for the mirror of a repository', {
       hint: 'Free some space.',
     });
   }
-  const known = REASONS.find(({ pattern }) => pattern.test(stderr));
+  const known = reasonOf(stderr);
   const said = stderr.split('\n').filter(Boolean).slice(-3).join(' · ').slice(0, 500);
   return new SlipwayError(
     'source_unreachable',
