@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { chmod, chown, mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -27,6 +29,25 @@ after(async () => {
   delete process.env.SECRET_OF_THE_WORKER;
   await rm(data, { recursive: true, force: true });
 });
+
+/** A worker that runs one endless command in the sandbox and says when it has started. */
+const WORKER = `
+  import { chownSync, mkdirSync } from 'node:fs';
+  import { detectSandbox } from '${new URL('./detect.ts', import.meta.url)}';
+  import { DEFAULT_LIMITS } from '${new URL('./limits.ts', import.meta.url)}';
+  import { findToolchain } from '${new URL('./toolchain.ts', import.meta.url)}';
+  const [kind, home] = process.argv.slice(1);
+  const sandbox = await detectSandbox({ toolchain: findToolchain(process.env.PATH), hidden: [] }, [kind]);
+  for (const name of ['source', 'scratch', 'scratch/home', 'scratch/tmp']) {
+    mkdirSync(home + '/' + name);
+    if (sandbox.owner) chownSync(home + '/' + name, sandbox.owner.uid, sandbox.owner.gid);
+  }
+  await sandbox.run({
+    command: 'echo ready; while :; do sleep 0.05; done', env: {}, source: { host: home + '/source', inside: '/build/source' },
+    scratch: home + '/scratch', homeInside: '/home/build', mounts: [], network: false, hostname: 'build', umask: '022',
+    cpus: null, limits: DEFAULT_LIMITS,
+  }, { timeoutMs: 60000, onOutput: (chunk) => process.stdout.write(chunk) });
+`;
 
 async function runStep(
   sandbox: Sandbox,
@@ -182,6 +203,23 @@ for (const kind of ['bubblewrap', 'unshare', 'scrubbed'] as const satisfies Sand
         ),
         /the log cannot be written/,
       );
+    });
+
+    test('a killed worker takes its commands with it', async () => {
+      const home = await mkdtemp(join(data, 'killed-'));
+      await chmod(home, 0o777);
+      const worker = spawn(process.execPath, ['--input-type=module', '-e', WORKER, kind, home], {
+        stdio: ['ignore', 'pipe', 'inherit'],
+      });
+      const [line] = (await once(worker.stdout, 'data')) as [Buffer];
+      assert.match(line.toString(), /ready/);
+      assert.ok(processesIn(home).length > 0);
+      worker.kill('SIGKILL');
+      const deadline = Date.now() + 5_000;
+      while (processesIn(home).length > 0) {
+        assert.ok(Date.now() < deadline, `${processesIn(home)} survived`);
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
     });
 
     if (kind === 'scrubbed') return;

@@ -421,3 +421,101 @@ test('circles and unknown needs are named before anything runs', async () => {
   );
   assert.match(unknown.error?.message ?? '', /build needs nobody, which is no step/);
 });
+
+test('a build asked to stop before it starts runs nothing', async () => {
+  const id = await shop.create(await shop.commit(SERVER, { steps: [{ ...STEP, run: 'echo ran' }] }));
+  await requestCancel(shop.deps.database, id, 'token:ada');
+  const outcome = await runBuild(shop.deps, id, new AbortController().signal);
+  assert.equal(outcome.status, 'cancelled');
+  assert.equal(await shop.logOf(id, 'build'), '');
+});
+
+test('whatever a step writes into log and report is stored, and breaks nothing', async () => {
+  const report =
+    '<testsuites><testcase name="&#xD800;\\u0000 correct-horse-battery"><failure/></testcase></testsuites>';
+  const commit = await shop.commit(
+    { 'report.xml': report, 'bytes.bin': Buffer.from([0, 255, 237, 160, 128, 10]) },
+    {
+      steps: [{ ...STEP, run: 'cat bytes.bin; exit 1', report: { format: 'junit', path: 'report.xml' } }],
+    },
+  );
+  const outcome = await shop.build(commit);
+  assert.equal(outcome.status, 'failed');
+  assert.match(outcome.error?.message ?? '', /1 tests failed: .*\*\*\*/);
+  const row = await readBuild(shop.deps.database, outcome.buildId);
+  assert.deepEqual(row?.report?.testReports[0]?.failed, 1);
+  assert.ok(!JSON.stringify(row).includes('correct-horse'));
+});
+
+test('a report that is a link to a secret of the worker is not read', async () => {
+  await mkdir(join(shop.data, 'keys'), { recursive: true });
+  await writeFile(join(shop.data, 'keys', 'report.tap'), 'ok 1 - KEY-MATERIAL\n');
+  const link = (where: string) => ({
+    ...STEP,
+    run: `ln -s ${join(shop.data, 'keys')} ${where}`,
+    report: { format: 'tap' as const, path: 'k/report.tap' },
+  });
+  const outcome = await shop.build(await shop.commit(SERVER, { steps: [link('k')] }));
+  assert.match(outcome.error?.message ?? '', /wrote no test report/);
+  assert.deepEqual(outcome.testReports, []);
+});
+
+for (const kind of ['unshare', 'scrubbed'] as const) {
+  test(`a build works in the ${kind} sandbox too, and says which it was`, async () => {
+    const other = await workshop({ sandbox: kind });
+    try {
+      const steps = [
+        { ...STEP, name: 'make', run: 'mkdir out; echo $SOURCE_DATE_EPOCH > out/time', outputs: ['out'] },
+        { ...STEP, name: 'use', needs: ['make'], run: 'cat out/time; cat keys/* || :' },
+      ];
+      const commit = await other.commit(SERVER, { steps });
+      const outcome = await other.build(commit);
+      assert.equal(outcome.error, null);
+      assert.equal(outcome.sandbox.kind, kind);
+      assert.equal((await readBuild(other.deps.database, outcome.buildId))?.sandbox, kind);
+      assert.equal((await other.build(commit)).cacheHits, 2);
+    } finally {
+      await other.close();
+    }
+  });
+}
+
+test('two installations build the same commit to the same digest', async () => {
+  const build = {
+    steps: [
+      { ...STEP, name: 'deps', run: 'mkdir m; cp package.json m/', inputs: ['package.json'], outputs: ['m'] },
+    ],
+    image: {
+      ...IMAGE,
+      layers: [
+        { name: 'deps', from: ['m'], to: '/app', exclude: [] },
+        { name: 'app', from: ['server.js'], to: '/app', exclude: [] },
+      ],
+    },
+  };
+  await shop.build(await shop.commit({ ...SERVER, 'package.json': '{}' }, build));
+  const commit = await shop.commit({ 'server.js': 'the second commit\n' }, build);
+  const warm = await shop.build(commit);
+  assert.equal(warm.cacheHits, 1);
+  const other = await workshop({ repository: { ...shop.repository, remove: () => {} } });
+  try {
+    const again = await other.commit({}, build);
+    assert.notEqual(again, commit);
+    await other.deps.database.query('update commits set sha = $1, committed_at = $2', [
+      commit,
+      new Date(1_700_000_000_000),
+    ]);
+    const rows = await shop.deps.database.query<{ committed_at: Date }>(
+      'select committed_at from commits where sha = $1',
+      [commit],
+    );
+    await other.deps.database.query('update commits set committed_at = $1', [rows[0]?.committed_at]);
+    Object.assign(other.deps, { loadConfig: shop.deps.loadConfig });
+    const cold = await other.build(commit);
+    assert.equal(cold.error, null);
+    assert.equal(cold.cacheHits, 0);
+    assert.equal(cold.digest, warm.digest);
+  } finally {
+    await other.close();
+  }
+});

@@ -28,6 +28,7 @@ import {
   resetSteps,
   updateStep,
 } from './store.ts';
+import { storable } from './text.ts';
 import { removeTree } from './tree/remove.ts';
 import { verifyBuild } from './verify.ts';
 
@@ -45,7 +46,7 @@ export async function runBuild(deps: BuildDeps, buildId: string, signal: AbortSi
     if (!subject) throw new SlipwayError('not_found', `there is no build ${buildId}`);
     if (subject.report) return outcomeOf(subject.report);
     const workDirectory = join(deps.dataDirectory, 'work', buildId);
-    const watch = watchCancel(deps.database, buildId, signal);
+    const watch = watchCancel(deps.database, subject, signal);
     const startedAtMs = await begin(deps, subject);
     try {
       await removeTree(workDirectory);
@@ -281,8 +282,8 @@ function describe(deps: BuildDeps, error: unknown): BuildReport['error'] {
   if (error === null) return null;
   const secrets = deps.secrets();
   if (!isSlipwayError(error))
-    return { code: 'internal', message: maskAll(String(error), secrets), hint: null };
-  return { code: error.code, message: maskAll(error.message, secrets), hint: error.hint ?? null };
+    return { code: 'internal', message: storable(maskAll(String(error), secrets)), hint: null };
+  return { code: error.code, message: storable(maskAll(error.message, secrets)), hint: error.hint ?? null };
 }
 
 function repositoryOf(deps: BuildDeps, { service }: BuildSubject): string {

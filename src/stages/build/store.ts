@@ -2,6 +2,7 @@ import type { BuildStepConfig, ServiceConfig } from '../../kernel/config.ts';
 import type { StepStatus } from '../../kernel/release.ts';
 import { json, type Queryable } from '../../platform/postgres/database.ts';
 import type { BuildReport } from './report.ts';
+import { storable, storableJson } from './text.ts';
 
 export type BuildStatus = 'queued' | 'running' | 'succeeded' | 'failed' | 'cancelled';
 
@@ -121,9 +122,8 @@ export async function markFinished(db: Queryable, id: string, report: BuildRepor
       report.inputsDigest,
       report.cacheHits,
       report.image?.digest ?? null,
-      // PostgreSQL's JSON holds no zero characters; what a step wrote may.
-      json(report).replaceAll('\\u0000', '\\ufffd'),
-      report.error?.message.replaceAll('\0', '\u{fffd}') ?? null,
+      storableJson(report),
+      report.error && storable(report.error.message),
       new Date(report.finishedAtMs),
     ],
   );
@@ -166,7 +166,7 @@ export async function updateStep(db: Queryable, id: string, name: string, change
       change.status,
       change.cacheKey ?? null,
       change.exitCode ?? null,
-      change.problem?.replaceAll('\0', '\u{fffd}') ?? null,
+      change.problem ? storable(change.problem) : null,
       change.startedAtMs === undefined ? null : new Date(change.startedAtMs),
       change.finishedAtMs === undefined ? null : new Date(change.finishedAtMs),
     ],

@@ -1,4 +1,5 @@
 import { StringDecoder } from 'node:string_decoder';
+import { storable } from '../text.ts';
 import { createMasker } from './mask.ts';
 
 /** A step's log is cut here; the command itself runs on. */
@@ -56,8 +57,7 @@ export function createLogWriter(
     });
   };
   const add = async (text: string): Promise<void> => {
-    // PostgreSQL stores no zero bytes.
-    const clean = text.replaceAll('\0', '\u{fffd}');
+    const clean = storable(text);
     last = (last + clean).slice(-2_000);
     if (clean === '' || stored >= maxBytes) return failure ? flush() : undefined;
     const kept = cut(clean, maxBytes - stored);

@@ -1,3 +1,5 @@
+import { storable } from '../text.ts';
+
 /** What a test step reported, for the build page and the in-toto test result. */
 export interface TestReport {
   step: string;
@@ -19,7 +21,7 @@ export const MAX_NAME_LENGTH = 400;
 /** One line, bounded: test names are written by strangers. */
 export function cleanName(name: string): string {
   return (
-    name
+    storable(name)
       .replace(/[\p{Cc}\s]+/gu, ' ')
       .trim()
       .slice(0, MAX_NAME_LENGTH) || '(unnamed)'
