@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import type { Diagnostic } from '../../kernel/errors.ts';
 import { nearest } from './suggest.ts';
-import { clip, type Path, type YamlDocument } from './yaml.ts';
+import type { Path, YamlDocument } from './yaml-reader.ts';
+import { clip } from './yaml-syntax.ts';
 
 /**
  * Turns what zod found into diagnostics a person can act on: position, what was expected, what stands there, the

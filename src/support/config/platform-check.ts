@@ -5,7 +5,7 @@ import type { PolicyDocument } from './policy-schema.ts';
 import { duplicates, findCircle } from './service-check.ts';
 import type { StrategyDocument } from './strategy-schema.ts';
 import { nearest } from './suggest.ts';
-import type { Path, YamlDocument } from './yaml.ts';
+import type { Path, YamlDocument } from './yaml-reader.ts';
 
 /** A document whose shape is right, and where it stands. */
 export interface Placed<Document> {

@@ -10,7 +10,8 @@ import { policySchema, resolvePolicy } from './policy-schema.ts';
 import { PRESET_STRATEGIES } from './presets.ts';
 import { resolveStrategy, strategySchema } from './strategy-schema.ts';
 import { nearest } from './suggest.ts';
-import { type Path, readYaml, type YamlDocument } from './yaml.ts';
+import { readYaml } from './yaml.ts';
+import type { Path, YamlDocument } from './yaml-reader.ts';
 
 const MAX_FILES = 200;
 const MAX_TOTAL_BYTES = 1_048_576;

@@ -2,7 +2,7 @@ import type { PlatformConfig } from '../../kernel/config.ts';
 import type { Diagnostic } from '../../kernel/errors.ts';
 import type { ServiceDocument } from './service-schema.ts';
 import { nearest } from './suggest.ts';
-import type { YamlDocument } from './yaml.ts';
+import type { YamlDocument } from './yaml-reader.ts';
 
 /** What the shape of a service cannot say: names that must exist, once, and without a circle. */
 export function checkService(

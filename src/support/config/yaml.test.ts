@@ -87,23 +87,26 @@ test('an alias bomb is cut off by the values it makes, fast', () => {
         .fill(`*a${i - 1}`)
         .join(', ')}]`,
     );
-  const started = performance.now();
+  const before = process.cpuUsage();
   first(lines.join('\n'), /more than (?:20000 values|100 aliases)/);
-  assert.ok(performance.now() - started < 1000);
+  assert.ok(process.cpuUsage(before).user < 2_000_000);
 });
 
-test('many keys and long lines cost linear time', () => {
-  const started = performance.now();
+test('no shape of file costs more than linear time', () => {
+  const shapes = ['a: ', '&a ', '"', '? ', '#\n', '[}', '- @\n', 'a: |\n', '- *a\n', '---\n'];
+  const cost = (text: string): number => {
+    const before = process.cpuUsage();
+    readYaml('f', text);
+    const { user, system } = process.cpuUsage(before);
+    return (user + system) / 1000;
+  };
+  cost('warm: up');
+  for (const unit of shapes) {
+    const text = unit.repeat(Math.floor(60_000 / unit.length));
+    // CPU time, which does not depend on who else works here; quadratic ones take minutes.
+    const ms = cost(text);
+    assert.ok(ms < 3000, `${JSON.stringify(unit)} took ${ms} ms`);
+  }
   const keys = Array.from({ length: 8_000 }, (_, i) => `k${i}: 1`).join('\n');
-  assert.deepEqual(problems(keys), []);
-  problems('a: '.repeat(40_000));
-  problems(`${' '.repeat(130_000)}a`);
-  problems('[}'.repeat(60_000));
-  problems('&a '.repeat(40_000));
-  problems('"'.repeat(100_000));
-  problems('? '.repeat(60_000));
-  problems('#\n'.repeat(60_000));
-  problems('!'.repeat(100_000));
-  problems('a: |\n'.repeat(20_000));
-  assert.ok(performance.now() - started < 5000, `${performance.now() - started} ms`);
+  assert.ok(cost(keys) < 3000);
 });
