@@ -11,7 +11,7 @@ const COPY_BYTES = 1024 * 1024;
 const ID_PATTERN = /^[0-9a-f]{32}$/;
 
 /** What this process knows of an upload whose file only it writes to. */
-export interface Ownership {
+interface Ownership {
   ino: bigint;
   birth: bigint;
   algorithm: Algorithm;
@@ -144,6 +144,6 @@ export function isUploadId(id: string): boolean {
   return ID_PATTERN.test(id);
 }
 
-export function uploadMissing(): SlipwayError {
+function uploadMissing(): SlipwayError {
   return new SlipwayError('not_found', 'there is no such upload');
 }

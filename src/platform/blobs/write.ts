@@ -6,7 +6,7 @@ import type { BlobSource } from './store.ts';
 /** Bytes gathered before one write: a socket gives 64 KiB at a time, and a write call costs more than its bytes. */
 const BATCH_BYTES = 1024 * 1024;
 /** A sender that gives no byte for so long is gone. */
-export const SOURCE_IDLE_MS = 60_000;
+const SOURCE_IDLE_MS = 60_000;
 
 export interface WriteOptions {
   /** Offset in the file of the first byte. */

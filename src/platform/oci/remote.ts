@@ -27,7 +27,7 @@ export interface Remote {
   resolve(location: string): URL;
 }
 
-export interface RemoteRequest extends Omit<OutgoingRequest, 'url' | 'headers'> {
+interface RemoteRequest extends Omit<OutgoingRequest, 'url' | 'headers'> {
   /** Path (with query) on the registry, or a whole URL from `resolve`. */
   url: string | URL;
   headers?: Record<string, string>;

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { connect } from 'node:net';
 import { after, before, describe, it } from 'node:test';
 import { sha256 } from '../../kernel/digest.ts';
+import { SlipwayError } from '../../kernel/errors.ts';
 import type { Principal } from '../../platform/http/route.ts';
 import { MEDIA } from '../../platform/oci/types.ts';
 import { createTokenSealer, TOKEN_LIFETIME_MS } from './auth/token.ts';
@@ -96,6 +97,26 @@ describe('authentication', () => {
     assert.equal((await registry.call('GET', '/v2/token', { token: null })).status, 401);
     const post = await registry.call('POST', '/v2/token', { body: 'grant_type=password' });
     assert.deepEqual([post.status, post.headers.get('allow')], [405, 'GET']);
+  });
+
+  it('passes on that an address has failed too often', async () => {
+    const sources: string[] = [];
+    const busy = await startTestRegistry({
+      authenticate: async (_header, source) => {
+        sources.push(source);
+        throw new SlipwayError('unauthenticated', 'too many failed logins', { facts: { retryAfterS: 7 } });
+      },
+    });
+    try {
+      for (const path of ['/v2/', '/v2/token', '/v2/a/manifests/v1']) {
+        const answer = await busy.call('GET', path);
+        assert.deepEqual([answer.status, answer.headers.get('retry-after')], [429, '7']);
+        assert.equal(await errorCode(answer), 'TOOMANYREQUESTS');
+      }
+      assert.deepEqual(new Set(sources), new Set(['127.0.0.1']));
+    } finally {
+      await busy.close();
+    }
   });
 
   it('lets the Host header of a client reach nobody but the client, and only if it is one', async () => {

@@ -23,9 +23,10 @@ export interface RegistryDeps {
   log: Logger;
   /**
    * Who calls: the header is absent, or `Bearer <token>` (a password of Basic and the token of a registry session arrive
-   * in that form too). Null means unknown. A principal for an absent header allows anonymous calls.
+   * in that form too). `source` is the address of the peer, for a limit on failed tries; over it, it throws
+   * `unauthenticated` with `facts.retryAfterS`. Null means unknown. A principal for an absent header allows anonymous calls.
    */
-  authenticate(authorizationHeader: string | undefined): Promise<Principal | null>;
+  authenticate(authorizationHeader: string | undefined, source: string): Promise<Principal | null>;
   allowed(principal: Principal, action: RegistryAction, repository: string): boolean;
   /** The ledger, in the transaction of the change. */
   append(tx: Transaction, entry: TagDeletedEntry): Promise<unknown>;

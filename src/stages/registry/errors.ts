@@ -53,6 +53,8 @@ export function errorAnswer(error: unknown): ErrorAnswer {
     return answer(Number(status), oci, error.message, { ...detail, reason: error.code });
   if (error.code === 'payload_too_large') return answer(413, 'SIZE_INVALID', error.message);
   if (error.code === 'digest_mismatch') return answer(400, 'DIGEST_INVALID', error.message);
+  // The only way it comes without an OCI code: too many failed tries from the caller's address.
+  if (error.code === 'unauthenticated') return answer(429, 'TOOMANYREQUESTS', error.message);
   if (error.code === 'unreachable') return answer(503, 'UNAVAILABLE', error.message);
   if (error.code === 'internal') return answer(500, 'UNKNOWN', 'the registry failed; its log says more');
   return answer(ERROR_CODES[error.code].status, 'UNKNOWN', error.message, { reason: error.code });

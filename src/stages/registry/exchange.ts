@@ -25,6 +25,11 @@ export interface Exchange extends Services {
   nowMs: number;
 }
 
+/** Address of the peer. */
+export function sourceOf(request: IncomingMessage): string {
+  return request.socket.remoteAddress ?? '';
+}
+
 /** True when the caller may do one of these. */
 export function mayAny(exchange: Exchange, actions: readonly RegistryAction[], repository: string): boolean {
   return actions.some((action) => exchange.deps.allowed(exchange.principal, action, repository));

@@ -6,7 +6,7 @@ import { createTokenSealer } from './auth/token.ts';
 import { createManifestCache } from './cache.ts';
 import type { RegistryDeps } from './deps.ts';
 import { errorAnswer, registryError } from './errors.ts';
-import { type Exchange, replyJson, type Services, unauthorized } from './exchange.ts';
+import { type Exchange, replyJson, type Services, sourceOf, unauthorized } from './exchange.ts';
 import { tokenScope } from './plan.ts';
 import { getBlob, removeBlob } from './routes/blobs.ts';
 import { getManifest, putManifest, removeManifest } from './routes/manifests.ts';
@@ -50,7 +50,7 @@ async function answer(services: Services, request: IncomingMessage, response: Se
   if (target.kind === 'token') return issueToken(services, request, response);
   const { authorization } = request.headers;
   const credential = services.identifier.credential(authorization);
-  const principal = credential && (await services.identifier.principal(credential));
+  const principal = credential && (await services.identifier.principal(credential, sourceOf(request)));
   if (!credential || !principal) throw unauthorized(scopeOf(target, request.method));
   const nowMs = services.deps.clock.nowMs();
   await dispatch({ ...services, request, response, query, credential, principal, nowMs }, target);
@@ -126,7 +126,8 @@ function fail(services: Services, request: IncomingMessage, response: ServerResp
     const scope = isSlipwayError(error) && typeof error.facts.scope === 'string' ? error.facts.scope : null;
     response.setHeader('WWW-Authenticate', challenge(baseUrl(request, publicUrl), scope));
   }
-  if (status === 503) response.setHeader('Retry-After', '1');
+  const wait = isSlipwayError(error) ? error.facts.retryAfterS : undefined;
+  if (status === 503 || wait !== undefined) response.setHeader('Retry-After', String(wait ?? 1));
   replyJson({ request, response }, status, body);
 }
 

@@ -6,8 +6,8 @@ import { isAnyDigest, isMediaType } from './names.ts';
 /** A manifest of up to 4 MiB must be taken (OCI distribution 1.1); larger ones are refused. */
 export const MANIFEST_BYTES_MAX = 4 * 1024 * 1024;
 /** Layers of an image or entries of an index. */
-export const REFERENCES_MAX = 8192;
-export const ANNOTATION_COUNT_MAX = 4096;
+const REFERENCES_MAX = 8192;
+const ANNOTATION_COUNT_MAX = 4096;
 
 const DOCKER_MANIFEST = 'application/vnd.docker.distribution.manifest.v2+json';
 const DOCKER_LIST = 'application/vnd.docker.distribution.manifest.list.v2+json';
@@ -18,7 +18,7 @@ const KINDS: Readonly<Record<string, 'image' | 'index'>> = {
   [DOCKER_LIST]: 'index',
 };
 
-export interface Reference {
+interface Reference {
   digest: Digest;
   size: number;
 }

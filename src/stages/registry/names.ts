@@ -1,8 +1,8 @@
 import { isDigest } from '../../kernel/digest.ts';
 
 /** Grammar of the OCI distribution specification 1.1, and the bounds this registry puts on it. */
-export const REPOSITORY_LENGTH_MAX = 255;
-export const MEDIA_TYPE_LENGTH_MAX = 255;
+const REPOSITORY_LENGTH_MAX = 255;
+const MEDIA_TYPE_LENGTH_MAX = 255;
 
 const REPOSITORY = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*$/;
 const TAG = /^[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}$/;

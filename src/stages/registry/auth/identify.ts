@@ -4,17 +4,19 @@ import type { RegistryDeps } from '../deps.ts';
 import type { TokenSealer } from './token.ts';
 
 /** How long an answer of `authenticate` is used again. With `watch` it bounds how long a revoked credential still works. */
-export const IDENTITY_TTL_MS = 2_000;
+const IDENTITY_TTL_MS = 1_000;
 const IDENTITY_CACHE_MAX = 2_000;
 const AUTHORIZATION_LENGTH_MAX = 8 * 1024;
 
 /** A credential in the one form `authenticate` is asked with; `undefined` for an anonymous caller. */
-export type Credential = { header: string | undefined };
+export interface Credential {
+  header: string | undefined;
+}
 
 export interface Identifier {
   /** Null when the header is malformed, or names a session that is over. */
   credential(authorization: string | undefined): Credential | null;
-  principal(credential: Credential): Promise<Principal | null>;
+  principal(credential: Credential, source: string): Promise<Principal | null>;
 }
 
 export function createIdentifier(
@@ -36,7 +38,7 @@ export function createIdentifier(
     return { header: session.secret === undefined ? undefined : `Bearer ${session.secret}` };
   }
 
-  async function principal({ header }: Credential): Promise<Principal | null> {
+  async function principal({ header }: Credential, source: string): Promise<Principal | null> {
     // The key is a hash, so that the cache holds no credential.
     const key = createHash('sha256')
       .update(header ?? '')
@@ -45,7 +47,7 @@ export function createIdentifier(
     const known = cache.get(key);
     if (known && known.untilMs > nowMs) return known.principal;
     cache.delete(key);
-    const found = await deps.authenticate(header);
+    const found = await deps.authenticate(header, source);
     if (!found) return null;
     if (cache.size >= IDENTITY_CACHE_MAX) cache.clear();
     cache.set(key, { principal: found, untilMs: nowMs + IDENTITY_TTL_MS });

@@ -1,5 +1,5 @@
 import type { Exchange } from '../exchange.ts';
-import { mayAny } from '../exchange.ts';
+import { mayAny, sourceOf } from '../exchange.ts';
 import type { RegistryAction } from '../plan.ts';
 
 const WATCH_MS = 1_000;
@@ -21,7 +21,7 @@ export function watchAccess(
     if (asking) return;
     asking = true;
     try {
-      const principal = await exchange.identifier.principal(exchange.credential);
+      const principal = await exchange.identifier.principal(exchange.credential, sourceOf(exchange.request));
       if (principal && mayAny({ ...exchange, principal }, actions, repository)) confirmedAtMs = Date.now();
       else confirmedAtMs = 0;
     } catch {

@@ -3,7 +3,7 @@ import { type Exchange, replyJson, requireAny } from '../exchange.ts';
 import { listRepositories, listTags, repositoryExists } from '../store/lists.ts';
 
 /** Most names in one page; also what a client gets that asks for no number. */
-export const PAGE_MAX = 1_000;
+const PAGE_MAX = 1_000;
 
 /** `GET /v2/<name>/tags/list?n=&last=`, in ASCII order. */
 export async function getTags(exchange: Exchange, { repository }: { repository: string }): Promise<void> {

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { TOKEN_LIFETIME_MS } from '../auth/token.ts';
 import { registryError } from '../errors.ts';
-import { replyJson, type Services, unauthorized } from '../exchange.ts';
+import { replyJson, type Services, sourceOf, unauthorized } from '../exchange.ts';
 
 /**
  * `GET /v2/token`: the Docker token service. Whoever shows a good credential gets a session for a few minutes; what it may
@@ -19,7 +19,7 @@ export async function issueToken(
   }
   const { deps, identifier, tokens } = services;
   const credential = identifier.credential(request.headers.authorization);
-  const principal = credential && (await identifier.principal(credential));
+  const principal = credential && (await identifier.principal(credential, sourceOf(request)));
   if (!credential || !principal) throw unauthorized(null);
   const nowMs = deps.clock.nowMs();
   const secret = credential.header?.slice('Bearer '.length);

@@ -138,14 +138,14 @@ async function takeChunk(exchange: Exchange, target: UploadTarget): Promise<numb
   }
 }
 
-/** Offset and length of a chunk by its `Content-Range`; nothing when it has none. */
+/** Offset and length of a chunk as its headers state them. */
 function chunkPlace(headers: Exchange['request']['headers']): { offset?: number; length?: number } {
+  const contentLength = headers['content-length'];
   const stated = headers['content-range'];
-  if (stated === undefined) return {};
+  if (stated === undefined) return contentLength === undefined ? {} : { length: Number(contentLength) };
   const range = parseContentRange(stated);
   if (!range) throw registryError('BLOB_UPLOAD_INVALID', 'Content-Range is not <first byte>-<last byte>');
   const length = range.end - range.start + 1;
-  const contentLength = headers['content-length'];
   if (contentLength !== undefined && Number(contentLength) !== length) {
     throw registryError(
       'SIZE_INVALID',

@@ -7,7 +7,7 @@ import { digestOf } from '../digests.ts';
 import { readPrepared } from './prepared.ts';
 
 /** The digest a reference stands for now, or null. Asked of the database every time, so that deletes show at once. */
-export async function resolveManifest(
+async function resolveManifest(
   database: Database,
   repository: string,
   reference: string,

@@ -4,7 +4,7 @@ import type { Database } from '../../../platform/postgres/database.ts';
 /** Uploads one caller may have open at a time. */
 export const OPEN_UPLOADS_MAX = 1_000;
 /** An upload nobody has touched for so long is dropped. */
-export const UPLOAD_IDLE_MS = 24 * 3_600_000;
+const UPLOAD_IDLE_MS = 24 * 3_600_000;
 
 /** Notes an upload; false when the caller has too many open. */
 export async function recordUpload(
