@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { createPublicKey } from 'node:crypto';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createPublicKey, hash } from 'node:crypto';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -14,6 +14,7 @@ import { type Digest, digestHex } from '../../kernel/digest.ts';
 import { trustedRoot } from '../../support/ledger/log.ts';
 import { attestArtifact } from './apply.ts';
 import { openWorkshop, pushImage, someInput, type Workshop } from './testing.ts';
+import { collectEvidence } from './verify.ts';
 
 const run = promisify(execFile);
 const installer = fileURLToPath(new URL('../../../script/tools/cosign', import.meta.url));
@@ -52,7 +53,13 @@ function bundleOf(referrer: Digest): string {
 
 /** Exit code and what it said. No network but loopback is needed, and no home directory is touched. */
 async function call(...args: string[]): Promise<{ code: number; output: string }> {
-  const env = { PATH: process.env.PATH, HOME: home, TUF_ROOT: join(home, 'tuf'), COSIGN_REPOSITORY: '' };
+  const env = {
+    PATH: process.env.PATH,
+    HOME: home,
+    COSIGN_PASSWORD: '',
+    TUF_ROOT: join(home, 'tuf'),
+    COSIGN_REPOSITORY: '',
+  };
   try {
     const { stdout, stderr } = await run(cosign, args, { env, timeout: 60_000 });
     return { code: 0, output: stdout + stderr };
@@ -147,6 +154,43 @@ test('stock cosign finds and verifies the attestations at the image in the regis
     `${workshop.registry.host}/shop@${other}`,
   );
   assert.notEqual(unsigned.code, 0);
+});
+
+test('what stock cosign signs is seen as a signature, and does not count without a trusted key and the ledger', async () => {
+  const other = await pushImage(workshop.registry.client, 'shop', 'signed by cosign');
+  const prefix = join(home, 'person');
+  await call('generate-key-pair', '--output-key-prefix', prefix);
+  const offline = ['--use-signing-config=false', '--tlog-upload=false', '--allow-http-registry', '-y'];
+  const signed = await call(
+    'sign',
+    '--key',
+    `${prefix}.key`,
+    ...offline,
+    `${workshop.registry.host}/shop@${other}`,
+  );
+  assert.equal(signed.code, 0, signed.output);
+  const { keys } = workshop.trust;
+  const spkiDer = createPublicKey(await readFile(`${prefix}.pub`, 'utf8')).export({
+    type: 'spki',
+    format: 'der',
+  });
+  const person = {
+    ...keys[0]!,
+    name: 'person',
+    purpose: 'person',
+    spkiDer,
+    hint: hash('sha256', spkiDer, 'base64'),
+  };
+  const collect = async (trusted: typeof keys) => {
+    const trust = { ...workshop.trust, keys: trusted };
+    const [evidence, ...rest] = await collectEvidence(workshop.registry.client, 'shop', other, trust);
+    assert.equal(rest.length, 0);
+    assert.equal(evidence?.kind, 'signature');
+    assert.equal(evidence.verified, false);
+    return evidence.problem;
+  };
+  assert.match((await collect(keys))!, /not trusted here/);
+  assert.match((await collect([...keys, person]))!, /no proof of inclusion in this ledger/);
 });
 
 test('sigstore-js verifies the same bundles and refuses another key', () => {

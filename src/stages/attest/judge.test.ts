@@ -246,7 +246,7 @@ test('hostile referrers are each told apart; the good one among them still count
   for (const one of evidence) assert.equal(one.problem === null, one.verified);
 });
 
-test('too many referrers are bounded and said; an unreachable registry throws and is no evidence', async () => {
+test('too many referrers, or too large ones, are bounded and said; an unreachable registry throws and is no evidence', async () => {
   const { registry, trust } = workshop;
   const many = Array.from({ length: MAX_REFERRERS + 7 }, (_, i) => ({
     mediaType: MEDIA.imageManifest,
@@ -257,6 +257,24 @@ test('too many referrers are bounded and said; an unreachable registry throws an
   const evidence = await collectEvidence(flooded, 'shop', digest, trust);
   assert.equal(evidence.length, MAX_REFERRERS + 1);
   assert.match(evidence.at(-1)!.problem!, /it and 6 more were not looked at/);
+  const heavy = { ...registry.client, getBlob: async () => Buffer.alloc(31 * 1024 * 1024) };
+  const some = await registry.client.referrers('shop', digest);
+  const repeated = await Promise.all(
+    Array.from({ length: 20 }, async (_, i) => {
+      const manifest = JSON.parse(
+        (await registry.client.getManifest('shop', some[0]!.digest)).bytes.toString(),
+      );
+      const bytes = Buffer.from(JSON.stringify({ ...manifest, annotations: { i: `${i}` } }));
+      return {
+        mediaType: MEDIA.imageManifest,
+        digest: await registry.client.putManifest('shop', sha256(bytes), MEDIA.imageManifest, bytes),
+        size: 1,
+      };
+    }),
+  );
+  const bounded = await collectEvidence({ ...heavy, referrers: async () => repeated }, 'shop', digest, trust);
+  assert.equal(bounded.length, 13);
+  assert.match(bounded.at(-1)!.problem!, /it and 7 more were not looked at/);
   const { SlipwayError } = await import('../../kernel/errors.ts');
   for (const method of ['referrers', 'getManifest', 'getBlob'] as const) {
     const gone = {

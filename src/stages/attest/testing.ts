@@ -69,9 +69,15 @@ async function answer(
   if (url.pathname === '/v2/') send(200);
   else if (kind === 'blobs/uploads' && request.method === 'POST' && !url.searchParams.has('digest')) {
     send(202, { location: `/v2/${repository}/blobs/uploads/1` });
+  } else if (kind === 'blobs/uploads' && request.method === 'PATCH') {
+    const upload = `upload-${blobs.size}`;
+    blobs.set(upload, body);
+    send(202, { location: `/v2/${repository}/blobs/uploads/${upload}`, range: `0-${body.length - 1}` });
   } else if (kind === 'blobs/uploads') {
-    blobs.set(url.searchParams.get('digest') ?? sha256(body), body);
-    send(201, { location: `/v2/${repository}/blobs/${url.searchParams.get('digest')}` });
+    const content = blobs.get(reference) ?? body;
+    blobs.delete(reference);
+    blobs.set(sha256(content), content);
+    send(201, { location: `/v2/${repository}/blobs/${sha256(content)}` });
   } else if (kind === 'manifests' && request.method === 'PUT') {
     const entry = { mediaType: request.headers['content-type'] ?? '', bytes: body };
     manifests.set(sha256(body), entry).set(reference, entry);

@@ -6,6 +6,8 @@ import { contentProblem, readReferrer } from './referrers.ts';
 
 /** More evidence than this about one artifact is an attack or a mistake. */
 export const MAX_REFERRERS = 500;
+/** Read for one artifact in all; what is on its way when it is reached is still judged. */
+const MAX_TOTAL_BYTES = 256 * 1024 * 1024;
 const AT_ONCE = 4;
 
 /**
@@ -28,17 +30,21 @@ export async function collectEvidence(
   const unique = [...new Map(found.map((descriptor) => [descriptor.digest, descriptor])).values()];
   const ordered = unique.sort(bundlesFirst);
   const evidence: Evidence[] = [];
-  for (let at = 0; at < Math.min(ordered.length, MAX_REFERRERS); at += AT_ONCE) {
-    const some = ordered.slice(at, Math.min(at + AT_ONCE, MAX_REFERRERS));
-    evidence.push(
-      ...(await Promise.all(some.map((one) => judgeReferrer(registry, repository, one, digest, trust)))),
+  let budget = MAX_TOTAL_BYTES;
+  while (evidence.length < Math.min(ordered.length, MAX_REFERRERS) && budget > 0) {
+    const some = ordered.slice(evidence.length, Math.min(evidence.length + AT_ONCE, MAX_REFERRERS));
+    const judged = await Promise.all(
+      some.map((one) => judgeReferrer(registry, repository, one, digest, trust)),
     );
+    for (const { bytes, ...one } of judged) {
+      budget -= bytes;
+      evidence.push(one);
+    }
   }
-  for (const descriptor of ordered.slice(MAX_REFERRERS, MAX_REFERRERS + 1)) {
-    const left = ordered.length - MAX_REFERRERS;
-    evidence.push(
-      unread(descriptor.digest, `it and ${left - 1} more were not looked at: ${MAX_REFERRERS} is the bound`),
-    );
+  const left = ordered.slice(evidence.length);
+  if (left[0]) {
+    const bound = `${MAX_REFERRERS} pieces and ${MAX_TOTAL_BYTES} bytes are the bound`;
+    evidence.push(unread(left[0].digest, `it and ${left.length - 1} more were not looked at: ${bound}`));
   }
   return evidence;
 }
@@ -49,10 +55,11 @@ async function judgeReferrer(
   descriptor: Descriptor,
   digest: Digest,
   trust: EvidenceTrust,
-): Promise<Evidence> {
+): Promise<Evidence & { bytes: number }> {
   const { bundle } = await readReferrer(registry, repository, descriptor, digest);
-  if (typeof bundle === 'string') return unread(descriptor.digest, bundle);
-  return { ...judgeBundle(bundle, digest, trust).evidence, referrer: descriptor.digest };
+  if (typeof bundle === 'string') return { ...unread(descriptor.digest, bundle), bytes: 0 };
+  const { evidence } = judgeBundle(bundle, digest, trust);
+  return { ...evidence, referrer: descriptor.digest, bytes: bundle.length };
 }
 
 /** So that noise of other types cannot push bundles past the bound. Ties keep the registry's order. */
