@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { chmod, chown, mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -13,7 +14,7 @@ import { DEFAULT_LIMITS } from './limits.ts';
 import type { CommandResult } from './run.ts';
 import type { Sandbox, SandboxKind, SandboxRun } from './sandbox.ts';
 import { findToolchain } from './toolchain.ts';
-import { processesIn } from './tree.ts';
+import { listProcesses, processesIn } from './tree.ts';
 
 /** A data directory as the worker has it: keys, and the step's place below work/. */
 let data: string;
@@ -91,6 +92,14 @@ async function runStep(
   return { ...result, output, source };
 }
 
+function commandLine(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
 for (const kind of ['bubblewrap', 'unshare', 'scrubbed'] as const satisfies SandboxKind[]) {
   describe(kind, () => {
     let sandbox: Sandbox;
@@ -145,13 +154,20 @@ for (const kind of ['bubblewrap', 'unshare', 'scrubbed'] as const satisfies Sand
       assert.ok(durationMs < 10_000, `${durationMs}`);
     });
 
-    test('what a command leaves running ends with it', async () => {
+    test('what a command leaves running ends with it, wherever it went', async () => {
+      const token = `300.${process.pid}${Date.now()}`;
       const { end, exitCode, durationMs } = await runStep(sandbox, {
-        command: 'setsid sleep 300 & sleep 300 & echo started',
+        command: `setsid sleep 300 & (cd / && exec sleep ${token}) & sleep 300 & echo started`,
       });
       assert.equal(end, 'exited');
       assert.equal(exitCode, 0);
       assert.ok(durationMs < 10_000);
+      const deadline = Date.now() + 2_000;
+      const left = () => listProcesses().filter(({ pid }) => commandLine(pid).includes(token));
+      while (left().length > 0) {
+        assert.ok(Date.now() < deadline, 'a process survived');
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
     });
 
     test('cancelling lets the command tidy up', async () => {

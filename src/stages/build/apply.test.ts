@@ -308,11 +308,12 @@ test('a build interrupted by the end of its worker goes on under the same id, fr
 test('two workers never run the same build', async () => {
   const commit = await shop.commit(SERVER, { steps: [{ ...STEP, run: 'sleep 0.5' }] });
   const id = await shop.create(commit);
-  const results = await Promise.allSettled([
-    runBuild(shop.deps, id, new AbortController().signal),
-    runBuild(shop.deps, id, new AbortController().signal),
-  ]);
-  assert.deepEqual(results.map(({ status }) => status).sort(), ['fulfilled', 'rejected']);
+  const run = () => runBuild(shop.deps, id, new AbortController().signal);
+  const results = await Promise.allSettled([run(), run()]);
+  const refused = results.flatMap((result) => (result.status === 'rejected' ? result.reason : []));
+  assert.equal(refused.length, 1);
+  assert.equal(refused[0].code, 'conflict');
+  assert.match(refused[0].message, /another worker runs build/);
 });
 
 test('dependencies without a fitting lockfile are refused with the way out', async () => {
@@ -458,6 +459,12 @@ test('a report that is a link to a secret of the worker is not read', async () =
   const outcome = await shop.build(await shop.commit(SERVER, { steps: [link('k')] }));
   assert.match(outcome.error?.message ?? '', /wrote no test report/);
   assert.deepEqual(outcome.testReports, []);
+  const direct = {
+    ...STEP,
+    run: `ln -s ${join(shop.data, 'keys/report.tap')} r`,
+    report: { format: 'tap' as const, path: 'r' },
+  };
+  assert.deepEqual((await shop.build(await shop.commit(SERVER, { steps: [direct] }))).testReports, []);
 });
 
 for (const kind of ['unshare', 'scrubbed'] as const) {
