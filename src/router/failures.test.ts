@@ -198,6 +198,7 @@ test('bytes behind an answer are never taken for the next one', async () => {
     await client.waitFor(new RegExp(`(ok[\\s\\S]*){${i}}$`));
   }
   assert.ok(!client.text().includes('evil'));
+  assert.equal(backend.sockets.length, 3, 'a connection with bytes left over is not used again');
   client.socket.destroy();
 });
 

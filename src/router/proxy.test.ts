@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { Agent, get, type IncomingMessage, request } from 'node:http';
 import { connect } from 'node:net';
 import { after, before, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import fc from 'fast-check';
 import { instance, rawClient, rawExchange, type TestBackend, TestBench, until } from './testing.ts';
 
@@ -404,4 +405,32 @@ test('a client that does not read holds the backend up, and is let go when it le
   client.socket.destroy();
   await until('the backend noticed', () => closed);
   await bench.client.remove('flood/prod', bench.fence);
+});
+
+test('a client that asks and asks and never reads is held up too', async () => {
+  const body = 'x'.repeat(8_000);
+  const chatty = await bench.backend((_req, res) => res.end(body));
+  const lane = await bench.client.apply(
+    bench.route([instance('chatty', chatty.port)], { lane: 'chatty/prod' }),
+  );
+  const client = await rawClient(lane.listening!.port);
+  client.socket.pause();
+  const asks = Buffer.from('GET / HTTP/1.1\r\nHost: a\r\n\r\n'.repeat(20_000));
+  client.socket.write(asks);
+  let before = -1;
+  await until('the router asks no more', async () => {
+    const { requests } = await bench.counters('chatty');
+    const still = requests === before;
+    before = requests;
+    await delay(200);
+    return still;
+  });
+  assert.ok(before * body.length < HELD_BYTES, `${before} answers were fetched`);
+  client.socket.resume();
+  await until(
+    'all are answered once it reads',
+    async () => (await bench.counters('chatty')).requests === 20_000,
+  );
+  client.socket.destroy();
+  await bench.client.remove('chatty/prod', bench.fence);
 });

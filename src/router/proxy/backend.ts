@@ -60,7 +60,7 @@ export class Backend {
   }
 
   open(sink: AnswerSink): UpstreamConnection {
-    return new UpstreamConnection(this.host, this.port, this.#context.timeouts.connectMs, sink);
+    return new UpstreamConnection(this.host, this.port, this.#context, sink);
   }
 
   put(connection: UpstreamConnection): void {

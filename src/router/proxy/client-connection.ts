@@ -38,7 +38,7 @@ export class ClientConnection implements ClientSide, BodySink {
     this.#peer = peer;
     this.#onClosed = onClosed;
     this.#deadlineMs = lane.context.coarseMs + lane.context.timeouts.clientIdleMs;
-    socket.on('data', (chunk: Buffer) => this.#data(chunk));
+    socket.on('data', (chunk: Buffer) => this.#dataGuarded(chunk));
     socket.on('end', () => this.#ended());
     socket.on('drain', () => this.#drained());
     // The close event that follows says all there is to know.
@@ -76,6 +76,16 @@ export class ClientConnection implements ClientSide, BodySink {
   }
 
   // Reading.
+
+  /** A fault of ours over one client's bytes must not take every other connection down. */
+  #dataGuarded(chunk: Buffer): void {
+    try {
+      this.#data(chunk);
+    } catch (error) {
+      this.#lane.context.log.error({ err: error }, 'a request could not be handled');
+      this.destroy();
+    }
+  }
 
   #data(chunk: Buffer): void {
     const exchange = this.#exchange;

@@ -1,8 +1,9 @@
 import { connect, type Socket } from 'node:net';
+import type { Logger } from '../../platform/log.ts';
 import { BodyDecoder, type BodySink, type Frame } from '../http/body-decoder.ts';
 import { HeadReader } from '../http/head-reader.ts';
 import { type ResponseHead, readResponseHead } from '../http/response-head.ts';
-import { MAX_INFORMATIONAL } from './context.ts';
+import { MAX_INFORMATIONAL, type ProxyContext } from './context.ts';
 
 /** `refused` and `connect_timeout`: nothing was sent. `closed`: the backend hung up. `protocol`: its answer is not HTTP. */
 export type UpstreamFailure = 'refused' | 'connect_timeout' | 'closed' | 'protocol';
@@ -40,6 +41,7 @@ export class UpstreamConnection {
   answerSeen = false;
 
   readonly #socket: Socket;
+  readonly #log: Logger;
   readonly #reader = new HeadReader('response');
   readonly #decoder = new BodyDecoder();
   #state: State = 'connecting';
@@ -52,20 +54,21 @@ export class UpstreamConnection {
   #connectTimer: NodeJS.Timeout | null;
   #connectTimedOut = false;
 
-  constructor(host: string, port: number, connectTimeoutMs: number, sink: AnswerSink) {
+  constructor(host: string, port: number, context: ProxyContext, sink: AnswerSink) {
     this.#sink = sink;
+    this.#log = context.log;
     this.#socket = connect({
       host,
       port,
       noDelay: true,
       keepAlive: true,
       keepAliveInitialDelay: TCP_KEEPALIVE_MS,
-      onread: { buffer: READ_BUFFER, callback: (bytes) => this.#read(bytes) },
+      onread: { buffer: READ_BUFFER, callback: (bytes) => this.#readGuarded(bytes) },
     });
     this.#connectTimer = setTimeout(() => {
       this.#connectTimedOut = true;
       this.#socket.destroy();
-    }, connectTimeoutMs);
+    }, context.timeouts.connectMs);
     this.#socket.on('connect', () => this.#connected());
     this.#socket.on('drain', () => this.#sink?.onUpstreamDrain());
     this.#socket.on('end', () => this.#ended());
@@ -134,6 +137,17 @@ export class UpstreamConnection {
     if (this.#state !== 'connecting') return;
     this.#state = 'idle';
     this.#sink?.onConnected();
+  }
+
+  /** A fault of ours over one answer must not take every other connection down; its client runs into the deadline. */
+  #readGuarded(bytes: number): boolean {
+    try {
+      return this.#read(bytes);
+    } catch (error) {
+      this.#log.error({ err: error }, 'an answer could not be handled');
+      this.destroy();
+      return false;
+    }
   }
 
   #read(bytes: number): boolean {
