@@ -13,6 +13,7 @@ export interface Local {
     host: string;
     port: number;
     progress(message: string): void;
+    signal?: AbortSignal;
   }): Promise<Up>;
   connection(data: string | undefined): Promise<{ url: string; token: string | null }>;
 }

@@ -8,8 +8,18 @@ export function createLogger(component: string, level = process.env.SLIPWAY_LOG 
     {
       level,
       base: { component, pid: process.pid },
+      serializers: { error: pino.stdSerializers.err },
       redact: {
-        paths: ['*.authorization', '*.token', '*.password', '*.secret', 'authorization', 'token', 'password', 'secret'],
+        paths: [
+          '*.authorization',
+          '*.token',
+          '*.password',
+          '*.secret',
+          'authorization',
+          'token',
+          'password',
+          'secret',
+        ],
         censor: '***',
       },
     },

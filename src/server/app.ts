@@ -118,7 +118,7 @@ function mount(app: FastifyInstance, deps: AppDeps, route: Route): void {
         body: validate('body', route.body, request.body),
       };
       const gone = new AbortController();
-      request.raw.socket.once('close', () => gone.abort());
+      reply.raw.once('close', () => gone.abort());
       const context: RequestContext = {
         principal,
         requestId: request.id,

@@ -44,11 +44,11 @@ export async function startServer(machine: Machine): Promise<Server> {
     log,
     append,
     tokenKey: Buffer.from(runtime.controlToken).subarray(0, 32),
-    async authenticate(header) {
+    async authenticate(header, source) {
       access = await machine.access();
       return (
         (await systemPrincipal(runtime.controlToken, header)) ??
-        authenticator.authenticate({ authorization: header, source: 'registry' })
+        authenticator.authenticate({ authorization: header, source })
       );
     },
     allowed: (principal, action, repository) =>

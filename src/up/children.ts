@@ -57,9 +57,9 @@ export function keepRunning(options: ChildOptions): Child {
     async stop(graceMs) {
       stopping.abort();
       current?.kill('SIGTERM');
-      const stopped = await Promise.race([loop.then(() => true), sleep(graceMs).then(() => false)]);
-      if (!stopped) current?.kill('SIGKILL');
+      const impatient = setTimeout(() => current?.kill('SIGKILL'), graceMs);
       await loop;
+      clearTimeout(impatient);
     },
   };
 }

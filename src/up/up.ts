@@ -27,6 +27,8 @@ export interface UpOptions {
   log: Logger;
   /** One line a step, for people. */
   progress(message: string): void;
+  /** Ends a start that is under way; what was started is stopped. */
+  signal?: AbortSignal;
 }
 
 export interface Up {
@@ -59,7 +61,7 @@ export async function up(options: UpOptions): Promise<Up> {
     await writeRuntime(data, runtime);
     const children = startChildren(options, runtime, stops);
     progress('waiting for server, worker, router and host agent');
-    await waitHealthy(runtime, children);
+    await waitHealthy(runtime, children, options.signal);
     const url = `http://${urlHost(runtime.server.host)}:${runtime.server.port}`;
     return { url, runtime, children, postgres: keeper?.current() ?? null, stop };
   } catch (error) {
@@ -181,7 +183,11 @@ async function stopInstances(runtime: Runtime): Promise<void> {
   }
 }
 
-async function waitHealthy(runtime: Runtime, children: readonly Child[]): Promise<void> {
+async function waitHealthy(
+  runtime: Runtime,
+  children: readonly Child[],
+  signal?: AbortSignal,
+): Promise<void> {
   const checks: [string, string][] = [
     ['router', `http://127.0.0.1:${runtime.router.port}/health`],
     ['agent', `http://127.0.0.1:${runtime.agent.port}/health`],
@@ -193,6 +199,7 @@ async function waitHealthy(runtime: Runtime, children: readonly Child[]): Promis
       const headers = { authorization: `Bearer ${runtime.controlToken}` };
       const answer = await fetch(url, { headers, signal: AbortSignal.timeout(2_000) }).catch(() => null);
       if (answer?.ok) break;
+      if (signal?.aborted) throw new SlipwayError('cancelled', 'the start was interrupted');
       if (Date.now() - started > HEALTH_DEADLINE_MS) {
         const restarts = children.find((child) => child.name === name)?.restarts() ?? 0;
         throw new SlipwayError('timeout', `${name} did not become healthy (${restarts} restarts)`, {

@@ -71,3 +71,19 @@ test('the job of a worker that vanished is given to another within five seconds'
   assert.ok(Date.now() - started < 6_000);
   await worker.stop();
 });
+
+test('a job that takes longer than a worker may be silent is not run twice', async () => {
+  let runs = 0;
+  const task = async () => {
+    runs++;
+    await sleep(5_000);
+  };
+  const worker = await startQueue({ database: db.database, tasks: { long: task }, concurrency: 2, log });
+  await wake(db.database, 'long', 'x');
+  await until(
+    async () => (await db.database.query('select 1 from graphile_worker._private_jobs')).length === 0,
+    12_000,
+  );
+  assert.equal(runs, 1);
+  await worker.stop();
+});

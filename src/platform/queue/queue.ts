@@ -74,8 +74,9 @@ export async function startQueue({ database, tasks, concurrency, log }: QueueOpt
   const stopping = new AbortController();
   const living = new Set<string>();
   const events: WorkerEvents = new EventEmitter();
+  // Jobs are locked in the name of the pool, or of a worker, depending on how they were fetched: both are ours.
+  events.on('pool:create', ({ workerPool }) => living.add(workerPool.id));
   events.on('worker:create', ({ worker }) => living.add(worker.workerId));
-  events.on('worker:release', ({ worker }) => living.delete(worker.workerId));
   const runner = await run({
     pgPool: database.pool,
     concurrency,
@@ -87,6 +88,7 @@ export async function startQueue({ database, tasks, concurrency, log }: QueueOpt
     events,
     logger: graphileLogger(log),
   });
+  await beat(database, [...living]);
   const heart = heartbeat(database, living, log, stopping.signal);
   return {
     async stop() {

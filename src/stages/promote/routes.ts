@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { PlatformConfig } from '../../kernel/config.ts';
-import type { Digest } from '../../kernel/digest.ts';
+import { type Digest, isDigest } from '../../kernel/digest.ts';
 import { SlipwayError } from '../../kernel/errors.ts';
 import { newId } from '../../kernel/ids.ts';
 import { type RequestContext, type Route, route } from '../../platform/http/route.ts';
@@ -148,7 +148,7 @@ async function findRelease(
   );
   if (row === undefined)
     throw new SlipwayError('not_found', `${service} has no release ${wanted}`, {
-      hint: `see: slipway releases ${service}`,
+      hint: `see: slipway status ${service}`,
     });
   if (row.digest === null)
     throw new SlipwayError(
@@ -156,6 +156,21 @@ async function findRelease(
       `release ${wanted} of ${service} has no artifact: it is ${row.status}`,
     );
   return { id: row.id, digest: row.digest };
+}
+
+/** Any digest may be asked for, also one that no release made: whether it may pass is the gate's to say, and recorded. */
+async function findDigest(
+  deps: PromoteRouteDeps,
+  service: string,
+  digest: Digest,
+): Promise<{ id: string | null; digest: Digest }> {
+  const [known] = await deps.database.query('select 1 from services where name = $1', [service]);
+  if (known === undefined) throw new SlipwayError('not_found', `there is no service ${service}`);
+  const [row] = await deps.database.query<{ id: string }>(
+    'select id from releases where service = $1 and digest = $2 order by number desc limit 1',
+    [service, digest],
+  );
+  return { id: row?.id ?? null, digest };
 }
 
 function promote(deps: PromoteRouteDeps): Route {
@@ -168,14 +183,25 @@ function promote(deps: PromoteRouteDeps): Route {
     access: { verb: 'promote' },
     params: z.object({ service: z.string().max(63), environment: z.string().max(63) }),
     body: z.object({
-      release: z.string().min(1).max(64),
+      release: z.string().min(1).max(64).optional().describe('A release, by id or number'),
+      digest: z
+        .string()
+        .refine(isDigest, 'a sha256 or sha512 digest')
+        .optional()
+        .describe('Or an image in the registry'),
       kind: z.enum(['planned', 'hotfix']).default('planned'),
       reason: z.string().max(1_000).optional(),
     }),
     response: promotionView,
     status: 201,
     async handle(context, { params, body }) {
-      const release = await findRelease(deps, params.service, body.release);
+      if ((body.release === undefined) === (body.digest === undefined)) {
+        throw new SlipwayError('invalid_input', 'give either a release or a digest');
+      }
+      const release =
+        body.release === undefined
+          ? await findDigest(deps, params.service, body.digest as Digest)
+          : await findRelease(deps, params.service, body.release);
       return open(deps, context, {
         ...params,
         digest: release.digest,
@@ -258,7 +284,7 @@ async function open(
     service: string;
     environment: string;
     digest: Digest;
-    releaseId: string;
+    releaseId: string | null;
     kind: PromotionRow['kind'];
     reason: string | null;
   },

@@ -147,7 +147,7 @@ export async function swapStates(
   const rows = await tx.query<{ id: string }>(
     `update rollouts r
      set state = n.state, phase = n.state->>'phase', reasons = n.reasons, generation = r.generation + 1,
-         wake_at = n.wake_at, updated_at = $6, ended_at = case when n.wake_at is null then $6 end,
+         wake_at = n.wake_at, updated_at = $6::timestamptz, ended_at = case when n.wake_at is null then $6::timestamptz end,
          outcome = case when n.wake_at is null then n.state->>'phase' end,
          request = case when r.request->>'atMs' = n.request_at then null else r.request end
      from unnest($1::text[], $2::integer[], $3::jsonb[], $4::jsonb[], $5::timestamptz[], $7::text[])
