@@ -1,8 +1,7 @@
 import { createReadStream } from 'node:fs';
-import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { Readable } from 'node:stream';
+import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import type { BuildConfig, BuildStepConfig, ImageConfig, ServiceConfig } from '../../kernel/config.ts';
 import { type Digest, sha256 } from '../../kernel/digest.ts';
@@ -200,23 +199,4 @@ export async function workshop(
     },
   };
   return self;
-}
-
-/** Writes files below a new directory. */
-export async function treeOf(files: Readonly<Record<string, string>>): Promise<string> {
-  const root = await mkdtemp(join(tmpdir(), 'slipway-tree-'));
-  for (const [path, content] of Object.entries(files)) {
-    await mkdir(dirname(join(root, path)), { recursive: true });
-    await writeFile(join(root, path), content);
-  }
-  return root;
-}
-
-/** Names in the registry's directory, for assertions about what was pushed. */
-export function pushed(registry: DirectoryRegistry): Promise<string[]> {
-  return readdir(registry.directory);
-}
-
-export function streamOf(bytes: Buffer): Readable {
-  return Readable.from([bytes]);
 }

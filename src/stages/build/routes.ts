@@ -2,10 +2,10 @@ import { Readable } from 'node:stream';
 import { z } from 'zod';
 import { SlipwayError } from '../../kernel/errors.ts';
 import { newId } from '../../kernel/ids.ts';
-import { type Clock, sleep } from '../../platform/clock.ts';
+import type { Clock } from '../../platform/clock.ts';
 import { RawAnswer, type Route, route } from '../../platform/http/route.ts';
 import type { Database } from '../../platform/postgres/database.ts';
-import { readLog } from './logs/store.ts';
+import { logText } from './logs/follow.ts';
 import { criticalPath } from './plan.ts';
 import {
   type BuildRow,
@@ -25,8 +25,6 @@ export interface BuildRoutesDeps {
   wake(queue: 'build', id: string): Promise<unknown>;
 }
 
-const LOG_PAGE = 200;
-const FOLLOW_POLL_MS = 250;
 const MAX_PAGE = 100;
 
 const time = z.string().nullable();
@@ -145,7 +143,8 @@ function cancelBuild({ database, clock, wake }: BuildRoutesDeps): Route {
     async handle({ principal }, { params }) {
       const asked = await requestCancel(database, params.build, principal.actor);
       if (asked) {
-        await wake('build', asked.id);
+        // A running build looks for this by itself; one in the queue is ended now.
+        if (asked.status === 'queued') await wake('build', asked.id);
         return summarize(asked, clock.nowMs());
       }
       const build = await mustRead(database, params.build);
@@ -258,61 +257,4 @@ function describeBuild(row: BuildRow, steps: readonly StepRow[], nowMs: number):
 /** Up to now while it runs; null before it starts. */
 function duration(from: Date | null, to: Date | null, nowMs: number): number | null {
   return from === null ? null : (to?.getTime() ?? nowMs) - from.getTime();
-}
-
-/** Pieces of the log in order: of one step, or step after step, each under a heading. */
-async function* logText(
-  database: Database,
-  build: string,
-  only: string | null,
-  follow: boolean,
-  signal: AbortSignal,
-): AsyncGenerator<string> {
-  const shown = new Set<string>();
-  for (;;) {
-    const steps = await readSteps(database, build);
-    const next = steps.find(({ name }) => !shown.has(name) && (only === null || name === only));
-    const open = await isOpen(database, build);
-    if (next) {
-      if (only === null) yield `=== ${next.name}\n`;
-      yield* stepText(database, build, next.name, follow, signal);
-      shown.add(next.name);
-    } else if (!follow || !open || steps.length > 0) {
-      return;
-    }
-    if (signal.aborted) return;
-    if (!next) await sleep(FOLLOW_POLL_MS, signal);
-  }
-}
-
-async function* stepText(
-  database: Database,
-  build: string,
-  step: string,
-  follow: boolean,
-  signal: AbortSignal,
-): AsyncGenerator<string> {
-  let after = -1;
-  for (;;) {
-    // Looked up before the log: what is written after that look is read by the next round.
-    const open = follow && (await stepIsOpen(database, build, step));
-    const pieces = await readLog(database, build, step, after, LOG_PAGE);
-    for (const piece of pieces) {
-      yield piece.text;
-      after = piece.sequence;
-    }
-    if (signal.aborted || (pieces.length < LOG_PAGE && !open)) return;
-    if (pieces.length < LOG_PAGE) await sleep(FOLLOW_POLL_MS, signal);
-  }
-}
-
-async function stepIsOpen(database: Database, build: string, step: string): Promise<boolean> {
-  if (!(await isOpen(database, build))) return false;
-  const found = (await readSteps(database, build)).find(({ name }) => name === step);
-  return found?.status === 'waiting' || found?.status === 'running';
-}
-
-async function isOpen(database: Database, build: string): Promise<boolean> {
-  const row = await readBuild(database, build);
-  return row?.status === 'queued' || row?.status === 'running';
 }

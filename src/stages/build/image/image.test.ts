@@ -7,12 +7,13 @@ import { after, before, test } from 'node:test';
 import { gunzipSync, zstdDecompressSync } from 'node:zlib';
 import fc from 'fast-check';
 import { sha256 } from '../../../kernel/digest.ts';
-import { IMAGE } from '../build.testing.ts';
+import { directoryRegistry, IMAGE } from '../build.testing.ts';
 import { compareImages, compareMembers, type Member } from '../compare/images.ts';
 import { overlay, type TreeEntry } from '../tree/entry.ts';
 import { walkTree } from '../tree/walk.ts';
+import { copyBaseLayers, parseBase, resolveBase } from './base.ts';
 import { planLayer } from './layers.ts';
-import { addBytes, addFile, finishLayout, startLayout } from './layout.ts';
+import { addBytes, addFile, finishLayout, layoutBlob, startLayout } from './layout.ts';
 import { imageDocuments, ociArchitecture, sourceAnnotation } from './manifest.ts';
 import { packArchive } from './pack.ts';
 
@@ -270,4 +271,72 @@ test('credentials never enter the source annotation', () => {
   assert.equal(sourceAnnotation('https://user:token@host/x.git?y#z'), 'https://host/x.git');
   assert.equal(sourceAnnotation('ssh://git@host/x'), 'ssh://host/x');
   assert.equal(sourceAnnotation('git@host:x/y.git'), 'git@host:x/y.git');
+});
+
+test('a base is named by digest, fits the machine, and is whole', async () => {
+  const registry = await directoryRegistry(join(home, 'registry'));
+  const layer = Buffer.from('not looked into');
+  const architecture = ociArchitecture(process.arch);
+  const push = async (
+    change: { architecture?: string; diffIds?: string[]; type?: string; layer?: Buffer } = {},
+  ) => {
+    const bytes = change.layer ?? layer;
+    if (bytes === layer) await registry.putBlob('base', sha256(layer), layer);
+    const document = {
+      os: 'linux',
+      architecture: change.architecture ?? architecture,
+      config: { Env: ['PATH=/bin', 'A=base'], Labels: { from: 'base' } },
+      rootfs: { type: 'layers', diff_ids: change.diffIds ?? [`sha256:${'1'.repeat(64)}`] },
+      history: [{ created_by: 'base' }],
+    };
+    const config = Buffer.from(JSON.stringify(document));
+    await registry.putBlob('base', sha256(config), config);
+    const mediaType = change.type ?? 'application/vnd.oci.image.layer.v1.tar+gzip';
+    const manifest = {
+      schemaVersion: 2,
+      config: {
+        mediaType: 'application/vnd.oci.image.config.v1+json',
+        digest: sha256(config),
+        size: config.length,
+      },
+      layers: [{ mediaType, digest: sha256(bytes), size: bytes.length }],
+    };
+    const stored = Buffer.from(JSON.stringify(manifest));
+    return `base@${await registry.putManifest('base', sha256(stored), '', stored)}`;
+  };
+  const name = await push();
+  const base = await resolveBase(registry, name, architecture);
+  const layout = join(home, 'with-base');
+  await startLayout(layout);
+  await copyBaseLayers(registry, base, layout);
+  assert.deepEqual(await readFile(layoutBlob(layout, sha256(layer))), layer);
+  const own = { mediaType: 'application/vnd.oci.image.layer.v1.tar', digest: sha256('own'), size: 3 };
+  const facts = { ...noHistory, architecture };
+  const image = { ...IMAGE, env: { A: 'own' }, labels: { own: 'yes' } };
+  const documents = imageDocuments(
+    image,
+    [{ name: 'app', descriptor: own, diffId: sha256('own') }],
+    base,
+    facts,
+  );
+  const config = JSON.parse(documents.config.bytes.toString());
+  assert.deepEqual(config.config.Env, ['A=own', 'PATH=/bin']);
+  assert.deepEqual(config.config.Labels, { from: 'base', own: 'yes' });
+  assert.equal(config.rootfs.diff_ids.length, 2);
+  assert.equal(config.history.length, 2);
+  const manifest = JSON.parse(documents.manifest.bytes.toString());
+  assert.deepEqual(
+    manifest.layers.map(({ digest }: { digest: string }) => digest),
+    [sha256(layer), sha256('own')],
+  );
+  assert.equal(manifest.annotations['org.opencontainers.image.base.digest'], base.digest);
+
+  const refused = async (change: Parameters<typeof push>[0], why: RegExp) =>
+    assert.rejects(resolveBase(registry, await push(change), architecture), why);
+  await refused({ architecture: 'mips' }, /is for linux\/mips, not linux/);
+  await refused({ diffIds: [] }, /names other layers than it has/);
+  await refused({ type: 'application/vnd.docker.image.rootfs.foreign.diff.tar.gzip' }, /foreign/);
+  await refused({ layer: Buffer.from('never pushed') }, /lacks its layer/);
+  assert.throws(() => parseBase('debian:12'), /not pinned by digest/);
+  assert.equal(parseBase(`host:5000/debian:12@sha256:${'a'.repeat(64)}`).repository, 'host:5000/debian');
 });

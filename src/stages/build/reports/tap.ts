@@ -14,32 +14,9 @@ interface Point {
  * `# SKIP` is skipped. A plan with more tests than points, and `Bail out!`, count as failures.
  */
 export function parseTap(text: string): TestCounts {
-  const counts = { passed: 0, failed: 0, skipped: 0, failedNames: [] as string[] };
-  const fail = (name: string) => {
-    counts.failed++;
-    if (counts.failedNames.length < MAX_NAMES) counts.failedNames.push(cleanName(name));
-  };
-  // By indent: points seen in the open group, failures among them, and the plan.
-  let open: { indent: number; points: number; failed: number; plan: number | null }[] = [];
+  const tally = startTally();
   let points = 0;
   let yaml: number | null = null;
-  const groupAt = (indent: number) => {
-    let group = open.find((candidate) => candidate.indent === indent);
-    if (!group) {
-      group = { indent, points: 0, failed: 0, plan: null };
-      open.push(group);
-    }
-    return group;
-  };
-  const close = (groups: typeof open): { points: number; failed: number } => {
-    let below = { points: 0, failed: 0 };
-    for (const group of groups) {
-      const missing = group.plan === null ? 0 : Math.max(0, group.plan - group.points);
-      if (missing > 0) fail(`${missing} planned tests did not run`);
-      below = { points: below.points + group.points, failed: below.failed + group.failed + missing };
-    }
-    return below;
-  };
   for (const line of text.split('\n')) {
     const indent = line.length - line.trimStart().length;
     const content = line.trim();
@@ -52,30 +29,78 @@ export function parseTap(text: string): TestCounts {
       continue;
     }
     const plan = /^1\.\.(\d{1,9})\b/.exec(content);
-    if (plan) groupAt(indent).plan = Number(plan[1]);
-    if (/^Bail out!/.test(content)) fail(content);
+    if (plan) tally.plan(indent, Number(plan[1]));
+    if (/^Bail out!/.test(content)) tally.fail(content);
     const point = parsePoint(content, indent);
     if (!point) continue;
-    if (++points > MAX_TESTS)
+    if (++points > MAX_TESTS) {
       throw new SlipwayError('payload_too_large', `the TAP report holds more than ${MAX_TESTS} tests`);
-    const below = close(open.filter((group) => group.indent > indent));
-    open = open.filter((group) => group.indent <= indent);
-    const group = groupAt(indent);
-    group.points++;
-    const failed = !point.ok && point.directive !== 'TODO' && point.directive !== 'SKIP';
-    if (failed) group.failed++;
-    if (below.points > 0 && (!failed || below.failed > 0)) continue;
-    if (failed) fail(point.name);
-    else if (point.directive === 'SKIP' || (point.directive === 'TODO' && !point.ok)) counts.skipped++;
-    else counts.passed++;
+    }
+    tally.point(point);
   }
-  close(open);
-  if (points === 0 && !open.some((group) => group.plan === 0)) {
-    throw new SlipwayError('invalid_input', 'the TAP report holds no test', {
-      hint: 'does the step write TAP to this file?',
-    });
+  const { counts, plannedNone } = tally.end();
+  if (points === 0 && !plannedNone) {
+    const hint = 'does the step write TAP to this file?';
+    throw new SlipwayError('invalid_input', 'the TAP report holds no test', { hint });
   }
   return counts;
+}
+
+/** The points of one indent since the last point with a smaller one. */
+interface Group {
+  indent: number;
+  points: number;
+  failed: number;
+  plan: number | null;
+}
+
+function startTally() {
+  const counts = { passed: 0, failed: 0, skipped: 0, failedNames: [] as string[] };
+  let open: Group[] = [];
+  const fail = (name: string) => {
+    counts.failed++;
+    if (counts.failedNames.length < MAX_NAMES) counts.failedNames.push(cleanName(name));
+  };
+  const groupAt = (indent: number): Group => {
+    const found = open.find((group) => group.indent === indent);
+    if (found) return found;
+    const made = { indent, points: 0, failed: 0, plan: null };
+    open.push(made);
+    return made;
+  };
+  /** Ends groups: planned tests that did not run have failed. */
+  const close = (groups: readonly Group[]): { points: number; failed: number } => {
+    const total = { points: 0, failed: 0 };
+    for (const group of groups) {
+      const missing = Math.max(0, (group.plan ?? 0) - group.points);
+      if (missing > 0) fail(`${missing} planned tests did not run`);
+      total.points += group.points;
+      total.failed += group.failed + missing;
+    }
+    return total;
+  };
+  return {
+    fail,
+    plan(indent: number, tests: number) {
+      groupAt(indent).plan = tests;
+    },
+    point({ ok, indent, name, directive }: Point) {
+      const below = close(open.filter((group) => group.indent > indent));
+      open = open.filter((group) => group.indent <= indent);
+      const failed = !ok && directive === '';
+      const group = groupAt(indent);
+      group.points++;
+      if (failed) group.failed++;
+      if (below.points > 0 && (!failed || below.failed > 0)) return;
+      if (failed) fail(name);
+      else if (directive === 'SKIP' || (directive === 'TODO' && !ok)) counts.skipped++;
+      else counts.passed++;
+    },
+    end() {
+      close(open);
+      return { counts, plannedNone: open.some((group) => group.plan === 0) };
+    },
+  };
 }
 
 function parsePoint(content: string, indent: number): Point | null {

@@ -3,31 +3,19 @@ import { join } from 'node:path';
 import { canonicalJson } from '../../../kernel/canonical.ts';
 import type { BuildStepConfig } from '../../../kernel/config.ts';
 import { type Digest, sha256 } from '../../../kernel/digest.ts';
-import { isSlipwayError, SlipwayError } from '../../../kernel/errors.ts';
 import type { CommandResult } from '../../../platform/process/run.ts';
 import { mayCache, stepKey, treeDigest } from '../cache/key.ts';
-import { findStep, readOutputs, type StoredStep, storeStep, writeOutputs } from '../cache/steps.ts';
+import { findStep, readOutputs, type StoredStep, writeOutputs } from '../cache/steps.ts';
 import { compileGlob, matchesAny } from '../glob.ts';
-import { maskAll } from '../logs/mask.ts';
 import { createLogWriter, type LogWriter } from '../logs/writer.ts';
-import { type AttemptOutcome, afterAttempt, ancestorsOf } from '../plan.ts';
-import type { TestReport } from '../reports/types.ts';
-import { overlay, type TreeEntry } from '../tree/entry.ts';
+import { afterAttempt, ancestorsOf } from '../plan.ts';
+import { overlay } from '../tree/entry.ts';
 import { type Origin, placeTree } from '../tree/place.ts';
 import { removeTree } from '../tree/remove.ts';
 import type { RunContext, StepOutput, StepResult } from './context.ts';
 import { networkMounts, stepEnvironment } from './environment.ts';
 import { stepEpoch } from './epoch.ts';
-import { collectOutputs, readReport } from './outputs.ts';
-
-/** A step on its way: what follows from its inputs before anything runs. */
-interface PreparedStep {
-  step: BuildStepConfig;
-  visible: readonly TreeEntry[];
-  epochS: number;
-  result: StepResult;
-  cacheable: boolean;
-}
+import { judge, type PreparedStep } from './judge.ts';
 
 /**
  * Runs one step, or takes its outputs from the cache. Resolves with how it ended, also when the command failed; rejects only
@@ -229,102 +217,4 @@ async function runCommandOf(
     },
     { timeoutMs: step.timeoutS * 1000, signal: context.signal, onOutput: (chunk) => log.write(chunk) },
   );
-}
-
-interface Judgement {
-  outcome: AttemptOutcome;
-  problem: string | null;
-  output: StepOutput | null;
-  report: TestReport | null;
-}
-
-async function judge(
-  context: RunContext,
-  prepared: PreparedStep,
-  tree: string,
-  ended: CommandResult,
-  log: LogWriter,
-): Promise<Judgement> {
-  const { step } = prepared;
-  const lost = { output: null, report: null };
-  if (ended.end === 'cancelled')
-    return { outcome: 'cancelled', problem: `step ${step.name} was cancelled`, ...lost };
-  if (ended.end === 'timed-out') {
-    const problem = `step ${step.name} did not end within ${step.timeoutS} s and was stopped`;
-    await log.note(problem);
-    return { outcome: 'timed-out', problem, ...lost };
-  }
-  try {
-    const report = await readReport(step, tree, context.secrets).catch((error: unknown) => {
-      if (ended.exitCode === 0) throw error;
-      return null;
-    });
-    if (ended.exitCode !== 0) {
-      const problem = failureOf(context, step, ended, report, log.tail());
-      return { outcome: 'failed', problem, output: null, report };
-    }
-    if (step.report && !report)
-      throw new SlipwayError('step_failed', `step ${step.name} wrote no test report to ${step.report.path}`);
-    return {
-      outcome: 'succeeded',
-      problem: null,
-      output: await keep(context, prepared, tree, report),
-      report,
-    };
-  } catch (error) {
-    if (!isSlipwayError(error) || error.retryable) throw error;
-    const problem = maskAll(
-      `step ${step.name}: ${error.message}${error.hint ? ` (${error.hint})` : ''}`,
-      context.secrets,
-    );
-    await log.note(problem);
-    return { outcome: 'failed', problem, ...lost };
-  }
-}
-
-/** Outputs stay in the step's tree for this build, and go to the cache for later ones. */
-async function keep(
-  context: RunContext,
-  { step, result, cacheable }: PreparedStep,
-  tree: string,
-  report: TestReport | null,
-): Promise<StepOutput> {
-  const entries = await collectOutputs(step, tree);
-  if (cacheable && result.key !== null && !context.signal.aborted) {
-    const counts = report && {
-      passed: report.passed,
-      failed: report.failed,
-      skipped: report.skipped,
-      failedNames: report.failedNames,
-    };
-    const facts = { report: counts, buildId: context.buildId, atMs: context.deps.clock.nowMs() };
-    await storeStep(context.cache, result.key, { entries, tree }, facts);
-  }
-  return { entries, origin: { kind: 'directory', path: tree } };
-}
-
-function failureOf(
-  context: RunContext,
-  step: BuildStepConfig,
-  ended: CommandResult,
-  report: TestReport | null,
-  tail: string,
-): string {
-  const code = ended.exitCode ?? 0;
-  const how = ended.signal
-    ? `was killed by ${ended.signal}`
-    : code > 128
-      ? `was killed by signal ${code - 128}`
-      : `failed with exit code ${code}`;
-  const tests =
-    report && report.failed > 0
-      ? `; ${report.failed} tests failed: ${report.failedNames.slice(0, 5).join(', ')}`
-      : '';
-  const lines = tail
-    .split('\n')
-    .map((line) => line.trim())
-    .filter((line) => line !== '');
-  const last = lines.length > 0 ? `; its last output: ${lines.slice(-3).join(' | ').slice(-400)}` : '';
-  const narrow = step.inputs.length > 0 && code !== 0 ? ' (the step sees only the inputs it declares)' : '';
-  return maskAll(`step ${step.name} ${how}${tests}${last}${narrow}`, context.secrets);
 }
