@@ -15,7 +15,7 @@ import { removeTree } from '../tree/remove.ts';
 import type { RunContext, StepOutput, StepResult } from './context.ts';
 import { networkMounts, stepEnvironment } from './environment.ts';
 import { stepEpoch } from './epoch.ts';
-import { judge, type PreparedStep } from './judge.ts';
+import { judge, type PreparedStep } from './settle.ts';
 
 /**
  * Runs one step, or takes its outputs from the cache. Resolves with how it ended, also when the command failed; rejects only
