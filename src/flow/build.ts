@@ -8,6 +8,7 @@ import { findToolchain } from '../platform/process/toolchain.ts';
 import { attestArtifact } from '../stages/attest/apply.ts';
 import { runBuild } from '../stages/build/apply.ts';
 import type { BuildDeps } from '../stages/build/deps.ts';
+import { lastChanged } from '../stages/build/last-changed.ts';
 import type { BuildReport } from '../stages/build/report.ts';
 import { readConfigAt } from '../stages/source/config.ts';
 import { append } from '../support/ledger/append.ts';
@@ -32,9 +33,16 @@ export async function buildDeps(machine: Machine): Promise<BuildDeps> {
     loadConfig: async (service, sha) =>
       (await readConfigAt(git, mirrorOf(git, service), sha, { name: service })).config,
     append,
-    secrets: () => [machine.runtime.controlToken],
+    lastChanged: (service, sha, paths) => lastChanged(git, mirrorOf(git, service), sha, paths),
+    secrets: () => secretsOf(machine),
     operatorEnv: process.env,
   };
+}
+
+/** What must never show in a log, though no step is given it: an environment that leaks is told from one that does not. */
+function secretsOf({ runtime }: Machine): string[] {
+  const { password } = new URL(runtime.databaseUrl);
+  return [runtime.controlToken, ...(password === '' ? [] : [password])];
 }
 
 export async function build(deps: BuildDeps, buildId: string, signal: AbortSignal): Promise<BuiltArtifact> {

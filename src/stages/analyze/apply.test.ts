@@ -129,6 +129,18 @@ test('a broken canary turns the verdict to fail, wakes the rollout at once, and 
   assert.equal(tail?.points[0]?.n, numbers[11]);
 });
 
+test('instances of earlier rollouts that the router still lists are not taken for this canary', async () => {
+  // The canary of a rollout that was turned back, and the winners of the one before, still called a canary.
+  traffic.add('gone', 'canary', `sha256:${'c'.repeat(64)}`);
+  traffic.add('s3', 'canary', OLD);
+  traffic.run(5, { stable: HEALTHY, gone: HEALTHY, s3: HEALTHY });
+  const id = await rollout('shop');
+  await reconcileAnalyses(deps());
+  await passes(30, { ...BROKEN, gone: { rps: 0, errors: 0 }, s3: HEALTHY });
+  const { verdict, reason } = await row(id);
+  assert.equal(verdict, 'fail', reason);
+});
+
 test('the evidence endpoint answers in its own schema, and 404 for what is not there', async () => {
   const id = await rollout('shop');
   await reconcileAnalyses(deps());

@@ -1,4 +1,4 @@
-import type { LaneCounters, RouterStats } from '../../kernel/dataplane.ts';
+import type { BackendCounters, LaneCounters, RouterStats } from '../../kernel/dataplane.ts';
 import type { Lane } from '../../kernel/ids.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type { Logger } from '../../platform/log.ts';
@@ -72,6 +72,18 @@ async function routerStats({ stats, log }: AnalyzeDeps): Promise<RouterStats | n
   }
 }
 
+/**
+ * The router lists instances of earlier rollouts for a while after they are gone, and calls the last rollout's winners its
+ * canary until they are relabelled: whose counters these are is told by the bytes alone.
+ */
+function ofThisRollout(row: AnalysisRow, backends: readonly BackendCounters[]): BackendCounters[] {
+  return backends.flatMap((backend) => {
+    if (backend.digest === row.digest) return [{ ...backend, group: 'canary' as const }];
+    if (backend.digest !== row.previousDigest) return [];
+    return [backend.group === 'canary' ? { ...backend, group: 'stable' as const } : backend];
+  });
+}
+
 /** null when nothing changed. One analysis that cannot be judged is no data for its rollout, and none of the others' business. */
 function judgeRow(
   deps: AnalyzeDeps,
@@ -88,7 +100,7 @@ function judgeRow(
             atMs: stats.atMs,
             bootId: stats.bootId,
             canaryWeight: lane.weights.canary,
-            backends: lane.backends,
+            backends: ofThisRollout(row, lane.backends),
           }
         : null;
     const history = row.state === null ? (deps.history?.of(row.lane) ?? null) : null;

@@ -1,3 +1,4 @@
+import type { Digest } from '../../kernel/digest.ts';
 import { type Lane, laneOf } from '../../kernel/ids.ts';
 import type { AnalysisSpec, RolloutPhase } from '../../kernel/rollout.ts';
 import type { EvidencePoint, Verdict } from '../../kernel/verdict.ts';
@@ -18,6 +19,9 @@ export interface AnalysisRow {
   verdict: Verdict;
   reason: string;
   generation: number;
+  /** The canary's bytes, and those it is compared with. */
+  digest: Digest;
+  previousDigest: Digest | null;
 }
 
 export interface AnalysisWrite {
@@ -47,8 +51,11 @@ export async function loadAnalyses(
     verdict: Verdict;
     reason: string;
     generation: number;
+    digest: Digest;
+    previousDigest: Digest | null;
   }>(
-    `select a.rollout_id, r.service, r.environment, r.phase, a.spec, a.state, a.verdict, a.reason, a.generation
+    `select a.rollout_id, r.service, r.environment, r.phase, a.spec, a.state, a.verdict, a.reason, a.generation,
+            r.digest, r.previous_digest as "previousDigest"
        from rollouts r join analyses a on a.rollout_id = r.id
       where r.ended_at is null and r.phase <> 'rolling-back' and r.id > $1
       order by r.id limit $2`,
