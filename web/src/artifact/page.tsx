@@ -1,0 +1,3 @@
+export function ArtifactPage() {
+  return null;
+}
