@@ -186,9 +186,10 @@ test("another program's answer at the port is not readiness", async () => {
   });
   const other = createServer((_, response) => response.end('ready, says somebody else'));
   await new Promise<void>((resolve) => other.listen(port!, '127.0.0.1', resolve));
-  const failed = await untilState(host, 'impostor', 'failed');
-  other.close();
-  other.closeAllConnections();
+  const failed = await untilState(host, 'impostor', 'failed').finally(() => {
+    other.close();
+    other.closeAllConnections();
+  });
   assert.match(failed.reason ?? '', /left port \d+ to another program/);
   await removed('impostor');
 });

@@ -58,8 +58,9 @@ export async function testHost(): Promise<TestHost> {
       const leak = openSync(join(directory, 'leak'), 'a');
       const started = spawn(process.execPath, [script, directory], {
         env: { ...process.env, SLIPWAY_TEST_SECRET: 'of the agent alone', ...env },
-        // Descriptors that leak into the agent, as a careless parent leaves them; no instance may have them.
-        stdio: ['ignore', 'pipe', 'inherit', ...Array.from({ length: 10 }, () => leak)],
+        // A descriptor that leaks into the agent, as a careless parent leaves it; no instance may have it. The number is above
+        // those that Node.js itself closes.
+        stdio: Object.assign(new Array(41).fill('ignore'), { 1: 'pipe', 2: 'inherit', 40: leak }),
       });
       closeSync(leak);
       child = started;

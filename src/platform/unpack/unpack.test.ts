@@ -272,6 +272,14 @@ test('a layer that differs from its descriptor or its diff id is refused', async
     unpackImage(freshRoot(), [{ ...good, descriptor: { ...good.descriptor, mediaType: 'text/plain' } }]),
     refused(/cannot unpack/),
   );
+  const repacked = gzipSync(tar, { level: 0 });
+  const sameContent = { ...good.descriptor, size: repacked.length };
+  await assert.rejects(
+    unpackImage(freshRoot(), [
+      { ...good, descriptor: sameContent, open: async () => Readable.from([repacked]) },
+    ]),
+    mismatch,
+  );
   const cut = good.descriptor.size >> 1;
   const broken = Readable.from([gzipSync(tar).subarray(0, cut)]);
   await assert.rejects(
