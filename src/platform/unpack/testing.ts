@@ -1,3 +1,11 @@
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { gzipSync, zstdCompressSync } from 'node:zlib';
+import { sha256 } from '../../kernel/digest.ts';
+import type { LayerSource } from './image.ts';
+
 /** One header of a hand-written archive; nothing is checked, as an attacker would not. */
 export interface RawEntry {
   name: string;
@@ -51,3 +59,44 @@ function header(entry: RawEntry, length: number): Buffer {
   block.write(`${(entry.checksum ?? sum).toString(8).padStart(6, '0')}\0 `, 148, 8, 'latin1');
   return block;
 }
+
+/** Where the tests of this process unpack; `removeRoots` at their end. */
+export const base = mkdtempSync(join(tmpdir(), 'slipway-unpack-'));
+
+let cases = 0;
+
+/** The root is the only thing in a directory of its own, so that an escape is seen beside it. */
+export function freshRoot(): string {
+  const root = join(base, String(cases++), 'rootfs');
+  mkdirSync(root, { recursive: true });
+  return root;
+}
+
+type Compression = 'none' | 'gzip' | 'zstd';
+
+export function layerOf(tar: Buffer, compression: Compression = 'none', chunkBytes = 64 * 1024): LayerSource {
+  const bytes = compression === 'gzip' ? gzipSync(tar) : compression === 'zstd' ? zstdCompressSync(tar) : tar;
+  const suffix = compression === 'none' ? '' : `+${compression}`;
+  return {
+    descriptor: {
+      mediaType: `application/vnd.oci.image.layer.v1.tar${suffix}`,
+      digest: sha256(bytes),
+      size: bytes.length,
+    },
+    diffId: sha256(tar),
+    open: async () => Readable.from(chunksOf(bytes, chunkBytes)),
+  };
+}
+
+function* chunksOf(bytes: Buffer, size: number): Generator<Buffer> {
+  for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);
+}
+
+export function removeRoots(): void {
+  rmSync(base, { recursive: true, force: true });
+}
+
+export const directory = (name: string): RawEntry => ({ name, type: '5', mode: 0o755 });
+export const link = (name: string, target: string): RawEntry => ({ name, type: '2', target });
+export const hard = (name: string, target: string): RawEntry => ({ name, type: '1', target });
+export const file = (name: string, content = name): RawEntry => ({ name, content });
