@@ -6,7 +6,7 @@ import { readFileAt } from '../platform/git/objects.ts';
 import { detectSandbox } from '../platform/process/detect.ts';
 import { findToolchain } from '../platform/process/toolchain.ts';
 import { attestArtifact } from '../stages/attest/apply.ts';
-import { runBuild } from '../stages/build/apply.ts';
+import { abandonBuild, runBuild } from '../stages/build/apply.ts';
 import type { BuildDeps } from '../stages/build/deps.ts';
 import { lastChanged } from '../stages/build/last-changed.ts';
 import type { BuildReport } from '../stages/build/report.ts';
@@ -63,6 +63,15 @@ export async function build(deps: BuildDeps, buildId: string, signal: AbortSigna
     mediaType: image.mediaType,
     sizeBytes: image.sizeBytes,
   };
+}
+
+/** Builds of a release that has been given up end with the reason; finished ones stay as they are. */
+export async function abandon(deps: BuildDeps, releaseId: string, error: unknown): Promise<void> {
+  const open = await deps.database.query<{ id: string }>(
+    'select id from builds where release_id = $1 and finished_at is null',
+    [releaseId],
+  );
+  for (const { id } of open) await abandonBuild(deps, id, error);
 }
 
 /** A finished build's failure is terminal, whatever the code says of retries. */

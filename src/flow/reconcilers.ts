@@ -13,7 +13,7 @@ import { pollService } from '../stages/source/apply.ts';
 import { readConfigAt } from '../stages/source/config.ts';
 import { fileHeadStore } from '../support/ledger/head.ts';
 import { runSequencer } from '../support/ledger/sequencer.ts';
-import { attest, build, buildDeps } from './build.ts';
+import { abandon, attest, build, buildDeps } from './build.ts';
 import type { Machine } from './machine.ts';
 import { type ReleaseDeps, reconcileRelease } from './releases.ts';
 import { firstEnvironments, promoteDeps, releaseCreation, rolloutDeps, sourceDeps } from './wire.ts';
@@ -41,6 +41,7 @@ export async function queueTasks(machine: Machine): Promise<Record<string, TaskH
       return { config, digest };
     },
     build: (id, buildSignal) => build(builds, id, buildSignal),
+    abandon: (releaseId, error) => abandon(builds, releaseId, error),
     attest: (releaseId, artifact) => attest(machine, releaseId, artifact, signal),
     // No scanner is configured: nothing is attached, and nothing pretends to have scanned.
     scan: async () => {},

@@ -36,6 +36,8 @@ export interface ReleaseDeps {
   readConfig(service: string, sha: string): Promise<{ config: ServiceConfig; digest: Digest }>;
   /** Runs or resumes the build; throws a SlipwayError when it fails. */
   build(buildId: string, signal: AbortSignal): Promise<BuiltArtifact>;
+  /** Ends the release's build, if it has one that is still open, with this reason. */
+  abandon(releaseId: string, error: unknown): Promise<void>;
   /** Signs and attaches what the build proves; idempotent. */
   attest(releaseId: string, artifact: BuiltArtifact): Promise<void>;
   /** Runs the configured scanners; idempotent. */
@@ -45,6 +47,8 @@ export interface ReleaseDeps {
 }
 
 const ACTOR = 'system:worker';
+/** Failures that may pass are tried again for so long; nothing waits for ever. */
+const RELEASE_DEADLINE_MS = 3_600_000;
 
 /** Makes the release of a commit, or finds the one it has. Numbers count up within the service. */
 export async function createRelease(
@@ -83,6 +87,7 @@ interface Row {
   commit_sha: string;
   status: string;
   created_by: string;
+  created_at: Date;
 }
 
 /**
@@ -91,7 +96,7 @@ interface Row {
  */
 export async function reconcileRelease(deps: ReleaseDeps, id: string, signal: AbortSignal): Promise<void> {
   const [release] = await deps.database.query<Row>(
-    'select id, service, commit_sha, status, created_by from releases where id = $1',
+    'select id, service, commit_sha, status, created_by, created_at from releases where id = $1',
     [id],
   );
   if (release === undefined || !['queued', 'building'].includes(release.status)) return;
@@ -104,7 +109,9 @@ export async function reconcileRelease(deps: ReleaseDeps, id: string, signal: Ab
     await finish(deps, release, artifact);
   } catch (error) {
     if (signal.aborted) throw error;
-    if (isSlipwayError(error) && error.retryable && error.code !== 'internal') throw error;
+    const overdue = deps.clock.nowMs() >= release.created_at.getTime() + RELEASE_DEADLINE_MS;
+    if (isSlipwayError(error) && error.retryable && error.code !== 'internal' && !overdue) throw error;
+    await deps.abandon(release.id, error);
     await fail(deps, release, error);
   }
 }

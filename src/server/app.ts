@@ -52,6 +52,17 @@ export function createApp(deps: AppDeps): FastifyInstance {
   });
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, parseJson);
+  // Forges may send their hooks as forms; only the bytes matter, for the signature over them.
+  app.addContentTypeParser(
+    'application/x-www-form-urlencoded',
+    { parseAs: 'buffer' },
+    (request, body, done) => {
+      if (!request.url.startsWith('/v1/hooks/'))
+        return done(new SlipwayError('usage', 'this endpoint takes application/json'));
+      rawBodies.set(request, body as Buffer);
+      done(null, undefined);
+    },
+  );
   app.addHook('onRequest', async (request, reply) => {
     reply.header('x-request-id', request.id);
     checkOrigin({ host: request.headers.host, origin: request.headers.origin }, deps.allowedHosts);

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { isDigest, shortDigest } from '../../kernel/digest.ts';
 import { SlipwayError } from '../../kernel/errors.ts';
+import { PREDICATES } from '../../kernel/evidence.ts';
 import { type Route, route } from '../../platform/http/route.ts';
 import type { Database } from '../../platform/postgres/database.ts';
 import { firstLine } from './matrix.ts';
@@ -346,8 +347,9 @@ async function addEntries(database: Database, chain: Link[], digest: string): Pr
     kind: string;
     at: Date;
     actor: string;
+    body: Buffer;
   }>(
-    'select index, subject, kind, at, actor from ledger_entries where subject = any($1) order by index limit 2000',
+    'select index, subject, kind, at, actor, body from ledger_entries where subject = any($1) order by index limit 2000',
     [subjects],
   );
   for (const item of chain)
@@ -363,10 +365,23 @@ async function addEntries(database: Database, chain: Link[], digest: string): Pr
       at: row.at.toISOString(),
       actor: row.actor,
       environment: null,
-      title: 'signed evidence attached',
+      title: `${predicateName(row.body)} attached, signed and in the ledger`,
       reasons: [],
       entries: [row.index],
     }),
   );
   if (artifact >= 0) chain.splice(artifact, 0, ...evidence);
+}
+
+const NAMES: Readonly<Record<string, string>> = {
+  [PREDICATES.provenance]: 'provenance',
+  [PREDICATES.sbom]: 'bill of materials',
+  [PREDICATES.test]: 'test result',
+  [PREDICATES.scan]: 'scan report',
+  [PREDICATES.decision]: 'gate decision',
+};
+
+function predicateName(body: Buffer): string {
+  const { data } = JSON.parse(body.toString('utf8')) as { data?: { predicateType?: string } };
+  return NAMES[data?.predicateType ?? ''] ?? 'evidence';
 }
