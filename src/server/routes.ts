@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Machine } from '../flow/machine.ts';
+import { builderId, type Machine } from '../flow/machine.ts';
 import { createRelease } from '../flow/releases.ts';
 import {
   evidenceOf,
@@ -18,7 +18,9 @@ import { readEvidence } from '../stages/analyze/store.ts';
 import { buildRoutes } from '../stages/build/routes.ts';
 import { gateRoutes } from '../stages/gate/routes.ts';
 import { artifactRoutes } from '../stages/observe/artifacts.ts';
+import { cdEventsRoute } from '../stages/observe/cdevents.ts';
 import { matrixRoute } from '../stages/observe/matrix.ts';
+import { metricsRoute } from '../stages/observe/metrics.ts';
 import { releaseRoutes } from '../stages/observe/releases.ts';
 import { whyRoute } from '../stages/observe/why.ts';
 import { promoteRoutes } from '../stages/promote/routes.ts';
@@ -76,6 +78,11 @@ export function apiRoutes(machine: Machine, authenticator: Authenticator): Route
     ...analyzeRoutes({ database }),
     matrix,
     whyRoute({ database }),
+    cdEventsRoute({
+      entries: (from, limit) => readEntries(database, { from, limit }),
+      source: builderId(machine),
+    }),
+    metricsRoute(database),
     ...ledgerRoutes({
       database,
       log: ledger,
