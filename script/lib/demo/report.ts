@@ -1,6 +1,6 @@
 import type { Api } from './api.ts';
 import type { Forgery } from './forgeries.ts';
-import type { Release, Rollout, VersionRun } from './run.ts';
+import type { Release, VersionRun } from './story.ts';
 import type { LoadSummary } from './tally.ts';
 
 export interface DemoReport {
@@ -185,5 +185,3 @@ export function printReport(report: DemoReport, api: Api, data: string): void {
   ];
   process.stdout.write(`${out.join('\n')}\n`);
 }
-
-export type { Rollout };

@@ -8,6 +8,7 @@ import { pushForgeries } from './forgeries.ts';
 import { type Load, startLoad } from './load.ts';
 import { type DemoReport, judge, printReport } from './report.ts';
 import { commitVersion, createShopRepository, type ShopCommit } from './repository.ts';
+import type { Release, Rollout, VersionRun } from './story.ts';
 import { createTimeline, type Timeline } from './timeline.ts';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
@@ -16,43 +17,6 @@ const REPOSITORY = join(ROOT, '.slipway', 'demo-shop');
 const PLATFORM = join(ROOT, 'examples', 'platform');
 const RPS = 400;
 const VERSION_DEADLINE_MS = 150_000;
-
-export interface VersionRun {
-  commit: ShopCommit;
-  committedAtMs: number;
-  release: Release;
-  rollouts: Record<string, Rollout>;
-}
-
-export interface Release {
-  id: string;
-  number: number;
-  status: string;
-  problem: string | null;
-  digest: string | null;
-  createdAt: string;
-  finishedAt: string | null;
-  promotions: {
-    environment: string;
-    status: string;
-    reason: string | null;
-    rolloutId: string | null;
-    createdAt: string;
-    endedAt: string | null;
-  }[];
-}
-
-export interface Rollout {
-  id: string;
-  environment: string;
-  outcome: string | null;
-  reasons: string[];
-  createdAt: string;
-  endedAt: string | null;
-  exposedAt: string | null;
-  zeroTrafficAt: string | null;
-  turnedBack: { at: string; reason: string } | null;
-}
 
 /** The whole demonstration; gives the exit code. Whatever happens, what it started is stopped and the data stays. */
 export async function runDemo(options: { once: boolean }): Promise<number> {
