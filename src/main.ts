@@ -56,12 +56,12 @@ const PROCESSES: Readonly<Record<string, (data: string | undefined) => Promise<v
       registry: {
         url: registryUrl(runtime),
         credentials: { username: 'slipway', password: controlToken },
-        userAgent: 'slipway-agent',
       },
       clock: systemClock,
       log: createLogger('agent'),
     });
     untilSignal(() => started.close());
+    void started.closed.then(() => process.exit(0));
   },
 };
 

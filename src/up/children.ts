@@ -9,8 +9,8 @@ export interface Child {
   name: string;
   pid(): number | null;
   restarts(): number;
-  /** SIGTERM, then SIGKILL after the grace; returns when it is gone and will not come back. */
-  stop(graceMs: number): Promise<void>;
+  /** `ask` it to end in its own way first, then SIGTERM, then SIGKILL after the grace; gone and not coming back on return. */
+  stop(graceMs: number, ask?: () => Promise<void>): Promise<void>;
 }
 
 export interface ChildOptions {
@@ -54,8 +54,9 @@ export function keepRunning(options: ChildOptions): Child {
     name: options.name,
     pid: () => current?.pid ?? null,
     restarts: () => restarts,
-    async stop(graceMs) {
+    async stop(graceMs, ask) {
       stopping.abort();
+      await ask?.();
       current?.kill('SIGTERM');
       const impatient = setTimeout(() => current?.kill('SIGKILL'), graceMs);
       await loop;
@@ -67,10 +68,11 @@ export function keepRunning(options: ChildOptions): Child {
 async function start({ name, command, logDirectory, env }: ChildOptions): Promise<ChildProcess> {
   const log = await open(join(logDirectory, `${name}.log`), 'a', 0o600);
   try {
-    // Its own session: Ctrl-C in a terminal reaches only the supervisor, which stops things in order.
+    // Its own session: Ctrl-C in a terminal reaches only the supervisor, which stops things in order. The pipe at its
+    // standard input closes when we die, however we die, and the child ends by itself.
     return spawn(command[0] as string, command.slice(1), {
-      stdio: ['ignore', log.fd, log.fd],
-      env,
+      stdio: ['pipe', log.fd, log.fd],
+      env: { ...env, SLIPWAY_SUPERVISED: '1' },
       detached: true,
     });
   } finally {

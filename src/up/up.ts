@@ -155,10 +155,7 @@ function startChildren({ data, log }: UpOptions, runtime: Runtime, stops: (() =>
   return ['router', 'agent', 'server', 'worker'].map((name) => {
     const command = [process.execPath, main, name, '--data', data.root];
     const child = keepRunning({ name, command, logDirectory: data.logs, env: childEnv(), log });
-    stops.push(async () => {
-      if (name === 'agent') await stopInstances(runtime);
-      await child.stop(STOP_GRACE_MS);
-    });
+    stops.push(() => child.stop(STOP_GRACE_MS, name === 'agent' ? () => stopInstances(runtime) : undefined));
     return child;
   });
 }
