@@ -14,24 +14,31 @@ const ROUNDS = Number(process.argv[2] ?? 10);
 const POLL_MS = 10;
 const RELEASE_DEADLINE_MS = 120_000;
 
-/** One environment that takes a digest only when somebody asks, so that no rollout runs beside the measurement. */
-const PLATFORM = `apiVersion: slipway.dev/v1
+/** Environments that take a digest only when somebody asks, so that no rollout runs beside the measurement. */
+const PLATFORM = ['dev', 'staging', 'prod']
+  .map(
+    (name, i, all) => `apiVersion: slipway.dev/v1
 kind: Environment
-name: dev
-policies: []
+name: ${name}
+${i === 0 ? '' : `after: ${all[i - 1]}\n`}policies: []
 strategy: all-at-once
 promotion: { automatic: false }
-`;
+`,
+  )
+  .join('---\n');
 
 const { cold, rounds } = await withInstallation(async ({ api, home }) => {
   const repository = join(home, 'shop');
   await createShopRepository(repository, { upTo: 1 });
   await declareInputs(repository);
+  const first = commitAll(repository, 'first');
   await api.post('/v1/platform', { files: { 'environments.yaml': PLATFORM } });
-  await api.post('/v1/services', { repository, branch: 'main' });
-  const cold = await timed(() => release(api, repository, 'first'));
+  const cold = await timed(async () => {
+    await api.post('/v1/services', { repository, branch: 'main' });
+    await registered(api, first);
+  });
   const rounds: number[] = [];
-  for (let i = 0; i < ROUNDS; i++) rounds.push(await timed(() => release(api, repository, `round ${i}`)));
+  for (let i = 0; i < ROUNDS; i++) rounds.push(await timed(() => release(api, repository, i)));
   return { cold, rounds };
 });
 console.log(
@@ -54,19 +61,27 @@ async function declareInputs(repository: string): Promise<void> {
   await writeFile(path, narrowed);
 }
 
-async function release(api: Api, repository: string, line: string): Promise<void> {
-  await appendFile(join(repository, 'README.md'), `\n${line}\n`);
-  git(repository, 'commit', '--quiet', '--all', '--message', line);
-  const sha = git(repository, 'rev-parse', 'HEAD').trim();
-  const { id } = await api.post<{ id: string }>('/v1/services/shop/releases', { commit: sha });
+async function release(api: Api, repository: string, round: number): Promise<void> {
+  await appendFile(join(repository, 'README.md'), `\nRound ${round}.\n`);
+  const commit = commitAll(repository, `round ${round}`);
+  await api.post('/v1/services/shop/releases', { commit });
+  await registered(api, commit);
+}
+
+async function registered(api: Api, commit: string): Promise<void> {
   for (const started = Date.now(); Date.now() - started < RELEASE_DEADLINE_MS; await pause(POLL_MS)) {
-    const { digest, problem } = await api.get<{ digest: string | null; problem: string | null }>(
-      `/v1/releases/${id}`,
+    const { releases } = await api.get<{ releases: { digest: string | null; problem: string | null }[] }>(
+      `/v1/releases?service=shop&commit=${commit}`,
     );
-    if (problem) throw new Error(problem);
-    if (digest) return;
+    if (releases[0]?.problem) throw new Error(releases[0].problem);
+    if (releases[0]?.digest) return;
   }
-  throw new Error(`release ${id} did not end`);
+  throw new Error(`the release of ${commit} did not end`);
+}
+
+function commitAll(repository: string, message: string): string {
+  git(repository, 'commit', '--quiet', '--all', '--message', message);
+  return git(repository, 'rev-parse', 'HEAD').trim();
 }
 
 function git(cwd: string, ...args: string[]): string {

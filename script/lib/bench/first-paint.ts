@@ -10,6 +10,26 @@ interface Paint {
   scriptBytes: number;
 }
 
+/** Runs in the page, where the browser's own types are not known to this file; waits half a second after the last paint. */
+const MEASURE = `new Promise((resolve) => {
+  let largest = 0;
+  let timer = setTimeout(done, 3000);
+  new PerformanceObserver((list) => {
+    for (const entry of list.getEntries()) largest = entry.startTime;
+    clearTimeout(timer);
+    timer = setTimeout(done, 500);
+  }).observe({ type: 'largest-contentful-paint', buffered: true });
+  function done() {
+    resolve({
+      firstPaintMs: performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? NaN,
+      largestPaintMs: largest,
+      scriptBytes: performance.getEntriesByType('resource')
+        .filter((entry) => entry.name.endsWith('.js'))
+        .reduce((sum, entry) => sum + entry.transferSize, 0),
+    });
+  }
+})`;
+
 const paints = await withInstallation(async ({ api }) => {
   const browser = await launchChromium();
   try {
@@ -34,23 +54,3 @@ console.log(`first contentful paint: ${of('firstPaintMs')} ms median of ${paints
 console.log(`largest contentful paint: ${of('largestPaintMs')} ms (budget 2500 ms)`);
 console.log(`JavaScript of the home page: ${(of('scriptBytes') / 1024).toFixed(0)} KiB as sent`);
 process.exit(0);
-
-/** Runs in the page, where the browser's own types are not known to this file; waits half a second after the last paint. */
-const MEASURE = `new Promise((resolve) => {
-  let largest = 0;
-  let timer = setTimeout(done, 3000);
-  new PerformanceObserver((list) => {
-    for (const entry of list.getEntries()) largest = entry.startTime;
-    clearTimeout(timer);
-    timer = setTimeout(done, 500);
-  }).observe({ type: 'largest-contentful-paint', buffered: true });
-  function done() {
-    resolve({
-      firstPaintMs: performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? NaN,
-      largestPaintMs: largest,
-      scriptBytes: performance.getEntriesByType('resource')
-        .filter((entry) => entry.name.endsWith('.js'))
-        .reduce((sum, entry) => sum + entry.transferSize, 0),
-    });
-  }
-})`;
