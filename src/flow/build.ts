@@ -1,3 +1,4 @@
+import { pathToFileURL } from 'node:url';
 import type { Digest } from '../kernel/digest.ts';
 import { SlipwayError } from '../kernel/errors.ts';
 import { exportTree } from '../platform/git/export.ts';
@@ -83,6 +84,11 @@ function codeOf(
     : 'step_failed';
 }
 
+/** A local repository is registered by its path; evidence names it by URL. */
+function asUrl(repository: string): string {
+  return repository.startsWith('/') ? pathToFileURL(repository).href : repository;
+}
+
 interface Origin {
   service: string;
   commit_sha: string;
@@ -133,7 +139,7 @@ export async function attest(
       service,
       repository: artifact.repository,
       digest: artifact.digest,
-      repositoryUrl: origin.repository_url,
+      repositoryUrl: asUrl(origin.repository_url),
       commitSha,
       commitTimeMs: origin.committed_at.getTime(),
       configDigest: origin.config_digest,
