@@ -133,6 +133,7 @@ function mount(app: FastifyInstance, deps: AppDeps, route: Route): void {
       const context: RequestContext = {
         principal,
         requestId: request.id,
+        source: request.ip,
         nowMs: deps.clock.nowMs(),
         signal: gone.signal,
         headers: request.headers,

@@ -25,8 +25,8 @@ export function sessionRoutes(deps: {
       access: 'open',
       body: z.object({ token: z.string().min(1).max(300) }),
       produces: 'application/json',
-      async handle(_context, { body }) {
-        const principal = await deps.authenticate(body.token, 'session');
+      async handle(context, { body }) {
+        const principal = await deps.authenticate(body.token, context.source);
         if (principal === null)
           throw new SlipwayError('unauthenticated', 'this token is unknown, expired or revoked');
         return answer(body.token, 12 * 3_600, { actor: principal.actor });

@@ -17,6 +17,8 @@ export type Access = 'open' | { verb: Verb };
 export interface RequestContext {
   principal: Principal;
   requestId: string;
+  /** Address of the peer, for limits on failed tries. */
+  source: string;
   nowMs: number;
   /** Aborts when the client goes away. */
   signal: AbortSignal;

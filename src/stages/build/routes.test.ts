@@ -29,6 +29,7 @@ async function call<Answer = unknown>(
   const context: RequestContext = {
     principal: { actor: 'token:ada', roles: [] },
     requestId: 'req',
+    source: 'test',
     nowMs: clock.nowMs(),
     signal: signal ?? new AbortController().signal,
     headers: {},

@@ -96,6 +96,7 @@ export async function callRoute(
   const context: RequestContext = {
     principal: { actor: 'token:admin', roles: ['admin'] },
     requestId: 'req_test',
+    source: 'test',
     nowMs: 1_800_000_000_000,
     signal: new AbortController().signal,
     headers: {},

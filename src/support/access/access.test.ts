@@ -42,6 +42,7 @@ function setUp() {
     const context: RequestContext = {
       principal: { actor: 'token:admin', roles: ['admin'] },
       requestId: 'req',
+      source: 'test',
       nowMs,
       signal: new AbortController().signal,
       headers: {},
