@@ -68,8 +68,8 @@ async function startRollout(tx: Transaction, input: RolloutRequestInput): Promis
     releaseId: release.id,
     template: templateFor(input, release.config.run),
     previousTemplate: async (id) => templateFor(input, (await input.configOf(id)).run),
-    match: [],
-    sticky: null,
+    match: input.spec.routing?.match ?? [],
+    sticky: input.spec.routing?.sticky ?? null,
     listenPort: async () => environment.listenPort ?? freePort(),
   });
 }

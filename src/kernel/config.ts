@@ -1,4 +1,4 @@
-import type { AnalysisSpec, RolloutStep, StrategyKind } from './rollout.ts';
+import type { AnalysisSpec, RolloutStep, RoutingSpec, StrategyKind } from './rollout.ts';
 
 /**
  * Configuration after parsing: units resolved (seconds, bytes), defaults filled in. The YAML form with its descriptions
@@ -108,6 +108,7 @@ export interface StrategyConfig {
   drainS: number;
   onInconclusive: 'rollback' | 'pause';
   analysis: AnalysisSpec | null;
+  routing: RoutingSpec;
 }
 
 export interface PolicyConfig {

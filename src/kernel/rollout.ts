@@ -1,4 +1,4 @@
-import type { Weights } from './dataplane.ts';
+import type { LaneRoute, RouteMatch, Weights } from './dataplane.ts';
 import type { Digest } from './digest.ts';
 import type { Lane } from './ids.ts';
 
@@ -34,6 +34,24 @@ export interface RolloutSpec {
   drainS: number;
   onInconclusive: 'rollback' | 'pause';
   analysis: AnalysisSpec | null;
+  /** Absent in rollouts of earlier releases, which routed by weight alone. */
+  routing?: RoutingSpec;
+}
+
+/** Who meets the new version whatever its weight, and whether visitors keep the version they met first. */
+export interface RoutingSpec {
+  match: readonly RouteMatch[];
+  sticky: LaneRoute['sticky'];
+}
+
+export const ROUTED_BY_WEIGHT: RoutingSpec = { match: [], sticky: null };
+
+/**
+ * The matches the router may carry in a phase: only while the new version has the capacity it needs and nobody has decided
+ * against it. A request that matches is exposure like any other, also at a step of 0 %.
+ */
+export function matchesIn(phase: RolloutPhase, routing: RoutingSpec | undefined): readonly RouteMatch[] {
+  return phase === 'stepping' || phase === 'promoting' ? (routing?.match ?? []) : [];
 }
 
 /** What the analysis compares, and how much worse is tolerated. Definitions: analysis.md, sections A to F. */
@@ -51,6 +69,31 @@ export interface AnalysisSpec {
   warmupS: number;
   /** A look with counters older than this is no data. */
   staleS: number;
+  /** The transient guard (section G): a fail must also hold with any three minutes left out. Absent: off. */
+  guard?: boolean;
+  /** Absent or null: nothing is rolled back for what it costs alone. */
+  budget?: BudgetSpec | null;
+}
+
+/**
+ * What one rollout may cost: a share of the error budget of a service level objective. The cost is that of metrics.md,
+ * item 9: max(0, bad_new - n_new * e_base) / ((1 - objective) * N_period).
+ */
+export interface BudgetSpec {
+  /** Share of all requests that must succeed, such as 0.999; below 1. */
+  objective: number;
+  periodS: number;
+  /** Share of the period's error budget, such as 0.01. */
+  share: number;
+  /** Bad requests beyond those the baseline's rate explains, below which cost alone decides nothing. */
+  minimumBad: number;
+  /**
+   * The steps follow from the lane's traffic, for a version of which `harm` (a share) of the requests fail; null: they are as
+   * the strategy says.
+   */
+  ramp: { harm: number } | null;
+  /** Requests a second of the lane before the rollout; null: not known, so the live rate counts. */
+  ratePerS: number | null;
 }
 
 /**

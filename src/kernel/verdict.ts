@@ -11,6 +11,8 @@ export interface MetricEvidence {
   baseline: { requests: number; bad: number; rate: number | null };
   /** For latency: the frozen bucket edge, in seconds, above which a request counts as bad. */
   edgeS: number | null;
+  /** A fail that the transient guard still holds back; absent otherwise. */
+  guarded?: true;
   /** What is still needed for a pass (or a fail, where the canary looks worse) at the rates seen; null when it cannot be said. */
   remaining: { toward: 'pass' | 'fail'; requests: number; seconds: number | null } | null;
 }
@@ -21,6 +23,8 @@ export interface EvidencePoint {
   canaryWeight: number;
   verdict: Verdict;
   metrics: readonly MetricEvidence[];
+  /** What the rollout has cost and may cost, as shares of the period's error budget; absent without a budget. */
+  budget?: { spent: number; allowed: number };
   /** Requests per second and latency quantiles (seconds) since the look before, for drawing. */
   rates: Readonly<
     Record<

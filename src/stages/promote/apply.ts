@@ -419,6 +419,7 @@ function toSpec(strategy: StrategyConfig, instances: number): RolloutSpec {
     drainS,
     onInconclusive,
     analysis,
+    routing,
   } = strategy;
   return {
     strategy: kind,
@@ -431,6 +432,7 @@ function toSpec(strategy: StrategyConfig, instances: number): RolloutSpec {
     drainS,
     onInconclusive,
     analysis,
+    routing,
   };
 }
 

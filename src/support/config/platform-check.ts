@@ -2,16 +2,12 @@ import type { Diagnostic } from '../../kernel/errors.ts';
 import type { AccessDocument } from './access-schema.ts';
 import type { EnvironmentDocument } from './environment-schema.ts';
 import type { PolicyDocument } from './policy-schema.ts';
+import { type Placed, type Problems, problem } from './problem.ts';
 import { duplicates, findCircle } from './service-check.ts';
+import { checkStrategy } from './strategy-check.ts';
 import type { StrategyDocument } from './strategy-schema.ts';
 import { nearest } from './suggest.ts';
 import type { Path, YamlDocument } from './yaml-reader.ts';
-
-/** A document whose shape is right, and where it stands. */
-export interface Placed<Document> {
-  value: Document;
-  at: YamlDocument;
-}
 
 export interface PlatformDocuments {
   environments: readonly Placed<EnvironmentDocument>[];
@@ -19,8 +15,6 @@ export interface PlatformDocuments {
   policies: readonly Placed<PolicyDocument>[];
   access: readonly Placed<AccessDocument>[];
 }
-
-type Problems = Diagnostic[];
 
 /** What the shapes cannot say about a platform. `presets` and `roles` exist without being written down. */
 export function checkPlatform(
@@ -39,16 +33,6 @@ export function checkPlatform(
     ...all.policies.flatMap(checkPolicy),
     ...checkAccess(all, roles, knownRoles),
   ];
-}
-
-function problem(
-  at: YamlDocument,
-  path: Path,
-  message: string,
-  hint: string,
-  part: 'key' | 'value' = 'value',
-): Diagnostic {
-  return { path: path.join('.'), message, hint, position: at.locate(path, part) };
 }
 
 function unknown(
@@ -149,64 +133,6 @@ function checkChain(environments: PlatformDocuments['environments']): Problems {
       'Leave "after" out of the first.',
     ),
   ];
-}
-
-function checkStrategy({ value, at }: Placed<StrategyDocument>): Problems {
-  const problems: Problems = [];
-  value.steps.forEach((step, index) => {
-    const before = value.steps[index - 1];
-    if (before && step.weight <= before.weight) {
-      const message = `weight: expected more than the ${before.weight}% of the step before, got ${step.weight}%`;
-      problems.push(problem(at, ['steps', index, 'weight'], message, 'Weights rise from step to step.'));
-    }
-    if (step.require === 'pass' && !value.analysis) {
-      const hint = 'Add "analysis:", or require no-fail.';
-      problems.push(
-        problem(at, ['steps', index, 'require'], 'require: pass needs an analysis that can pass', hint),
-      );
-    }
-    if (step.for > step.deadline) {
-      const hint = 'A step lasts at least "for" and at most "deadline".';
-      problems.push(problem(at, ['steps', index], 'for: expected at most the deadline of the step', hint));
-    }
-  });
-  const least = value.steps.reduce((sum, step) => sum + step.for, 0);
-  if (least >= value.progressDeadline) {
-    const hint = `The steps alone last ${least / 1000} s.`;
-    problems.push(
-      problem(at, ['progressDeadline'], 'progressDeadline: expected more than all steps together', hint),
-    );
-  }
-  return [...problems, ...checkAnalysis(value, at)];
-}
-
-function checkAnalysis({ analysis }: StrategyDocument, at: YamlDocument): Problems {
-  if (!analysis) return [];
-  const problems: Problems = [];
-  for (const index of duplicates(analysis.latency.map((metric) => metric.quantile))) {
-    problems.push(
-      problem(at, ['analysis', 'latency', index], 'this quantile stands twice', 'Remove one of them.'),
-    );
-  }
-  const metrics = [...(analysis.errors === false ? [] : [analysis.errors]), ...analysis.latency];
-  if (metrics.length === 0) {
-    return [
-      ...problems,
-      problem(at, ['analysis'], 'the analysis compares nothing', 'Keep errors, or add a latency quantile.'),
-    ];
-  }
-  const weights = metrics.flatMap((metric) => (metric.weight === undefined ? [] : [metric.weight]));
-  const sum = weights.reduce((total, weight) => total + weight, 0);
-  if (weights.length > 0 && (weights.length < metrics.length || Math.abs(sum - 1) > 1e-9)) {
-    const hint = `Give every metric a weight, together 1, or none. They sum to ${Number(sum.toFixed(6))}.`;
-    problems.push(problem(at, ['analysis'], 'analysis: the weights must sum to 1', hint));
-  }
-  if (weights.some((weight) => weight === 0)) {
-    problems.push(
-      problem(at, ['analysis'], 'a weight of 0 can never fail', 'Leave the metric out, or give it a share.'),
-    );
-  }
-  return problems;
 }
 
 function checkPolicy({ value, at }: Placed<PolicyDocument>): Problems {

@@ -34,7 +34,7 @@ test('the example platform is sound, and the demonstration canary is what it say
   const canary = config?.strategies.find((strategy) => strategy.name === 'demo-canary');
   assert.deepEqual(
     canary?.steps.map((step) => step.weight),
-    [10, 25, 50],
+    [25, 50],
   );
   assert.ok(canary?.steps.every((step) => step.requirePass && step.minimumS >= 5));
   const { errors, latency } = canary?.analysis ?? {};
@@ -48,7 +48,15 @@ test('the builtin platform has the policies of the example', () => {
 });
 
 test('presets are there without being written, and can be replaced', () => {
-  const names = ['canary-careful', 'canary-standard', 'canary-fast', 'blue-green', 'rolling', 'all-at-once'];
+  const names = [
+    'canary-careful',
+    'canary-standard',
+    'canary-budgeted',
+    'canary-fast',
+    'blue-green',
+    'rolling',
+    'all-at-once',
+  ];
   assert.deepEqual([...presetStrategies().keys()], names);
   const { config } = parsePlatform({
     'p.yml': `${HEAD}${env('dev', 'strategy: rolling')}\n---\n${HEAD}kind: Strategy\nname: rolling\ntype: rolling\ndrain: 1s`,
@@ -122,6 +130,63 @@ test('each mistake has its line, what was expected, and a way out', () => {
       /quantile: expected one of p50, p95, p99, got "p98" \(Did you mean/,
     ],
     [[env('a'), strategy('analysis: { errors: yes }')], /errors: expected/],
+    [
+      [env('a'), strategy('steps: [{weight: 10%}]\nanalysis: { guard: true }')],
+      /guard: expected every step to require a pass \(Only a step/,
+    ],
+    [
+      [env('a'), strategy('analysis: { budget: { objective: 100%, share: 1% } }')],
+      /objective: expected more than 0% and less than 100%/,
+    ],
+    [[env('a'), strategy('analysis: { budget: { objective: 0%, share: 1% } }')], /objective: expected more/],
+    [[env('a'), strategy('analysis: { budget: { objective: 99%, share: 0% } }')], /share: expected more/],
+    [[env('a'), strategy('analysis: { budget: { objective: 99% } }')], /share/],
+    [
+      [env('a'), strategy('analysis: { budget: { objective: 99%, share: 1%, harm: 5% } }')],
+      /harm is for computed steps/,
+    ],
+    [
+      [env('a'), strategy('analysis: { budget: { objective: 99%, share: 1%, steps: from-traffic } }')],
+      /from-traffic needs a canary with steps of its own/,
+    ],
+    [
+      [
+        env('a'),
+        strategy(
+          'steps: [{weight: 1%}]\nanalysis: { errors: false, latency: [{quantile: p99}], budget: { objective: 99%, share: 1%, steps: from-traffic } }',
+        ),
+      ],
+      /from-traffic needs the errors to be compared/,
+    ],
+    [
+      [env('a'), strategy('routing: { match: [{}] }')],
+      /expected a header or a cookie \(Such as \{ header: \{ name: x-canary/,
+    ],
+    [
+      [env('a'), strategy('routing: { match: [{ header: { name: "x y", value: a } }] }')],
+      /expected a name of letters, digits/,
+    ],
+    [
+      [env('a'), strategy('routing: { match: [{ header: { name: x, value: "a\\r\\nb" } }] }')],
+      /expected printable ASCII without spaces/,
+    ],
+    [
+      [env('a'), strategy('routing: { match: [{ cookie: { name: x, value: "a;b" } }] }')],
+      /expected a cookie value/,
+    ],
+    [
+      [env('a'), strategy('routing: { match: [{ cookie: { name: x, value: a } }], sticky: { cookie: x } }')],
+      /the cookie "x" is the one that keeps visitors/,
+    ],
+    [
+      [
+        env('a'),
+        strategy(
+          'routing: { match: [{ cookie: { name: x, value: a } }, { cookie: { name: x, value: a } }] }',
+        ),
+      ],
+      /this match stands twice/,
+    ],
     [
       [env('a'), 'kind: Polcy\nname: x'],
       /expected kind: Environment, Strategy, Policy, Access, got "Polcy" \(Did you mean "Policy"\?\)/,

@@ -36,6 +36,26 @@ analysis:
   latency: [{ quantile: p95 }, { quantile: p99 }]
   warmup: 15s
 ---
+# Its steps follow from the traffic: as large and as short as a version that fails altogether may be, if it is to cost no
+# more than 0.2 % of a month's error budget. The steps written here are for traffic that is not known, or too little.
+apiVersion: slipway.dev/v1
+kind: Strategy
+name: canary-budgeted
+type: canary
+canaryInstances: 2
+baselineInstances: 2
+progressDeadline: 12h
+steps:
+  - { weight: 1%, for: 5m, require: pass, deadline: 2h }
+  - { weight: 5%, for: 10m, require: pass, deadline: 2h }
+  - { weight: 10%, for: 10m, require: pass, deadline: 2h }
+  - { weight: 25%, for: 15m, require: pass, deadline: 2h }
+  - { weight: 50%, for: 15m, require: pass, deadline: 2h }
+analysis:
+  latency: [{ quantile: p95 }, { quantile: p99 }]
+  warmup: 15s
+  budget: { objective: 99.9%, period: 30d, share: 0.2%, steps: from-traffic }
+---
 # For internal services with much traffic: a failed analysis stops it, a pass is waited for only once.
 apiVersion: slipway.dev/v1
 kind: Strategy
