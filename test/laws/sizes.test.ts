@@ -15,8 +15,6 @@ const LONG_FILES: Readonly<Record<string, string>> = {
   'src/router/proxy/exchange.ts': 'one state machine of one exchange between client and backend',
   'src/router/proxy.test.ts': 'one router, started once, and every way a request passes through it',
   'src/stages/build/apply.test.ts': 'one build workshop, and every way a build ends',
-  'src/stages/observe/matrix.ts': 'one query and the cell it becomes',
-  'src/stages/observe/why.ts': 'the chain from running bytes to the commit, told in one order',
   'src/stages/promote/apply.ts': 'the commit protocol of a promotion, step by step in one place',
   'src/stages/promote/routes.ts': 'all endpoints of a promotion and of a rollback, which is one',
   'src/stages/rollout/routes.ts': 'all endpoints of a rollout',
@@ -33,7 +31,8 @@ const LONG_FUNCTIONS: Readonly<Record<string, string>> = {
   'src/platform/blobs/write.ts writeStream': 'one stream; backpressure and fsync in order',
   'src/server/routes.ts apiRoutes': 'the list of all endpoints with what each is handed',
   'src/stages/observe/artifacts.ts getArtifact': 'one answer and its parts',
-  'src/stages/observe/matrix.ts toCell': 'one row to one cell, field by field',
+  'src/stages/observe/matrix-cell.ts toCell': 'one row to one cell, field by field',
+  'src/stages/observe/metrics.ts metricsRoute': 'one answer, metric after metric',
   'src/stages/promote/routes.ts rollback': 'one request; its checks in order',
   'src/stages/source/routes.ts sourceRoutes': 'the list of endpoints of the source stage',
 };

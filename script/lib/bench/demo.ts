@@ -7,7 +7,7 @@ import type { DemoReport } from '../demo/report.ts';
 /** `node script/lib/bench/demo.ts [--last]`: runs the demo once (or reads what its last run left) and tells its times. */
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 if (!process.argv.includes('--last')) {
-  const { status } = spawnSync('script/demo', ['--once'], {
+  const { status } = spawnSync(join(ROOT, 'script/demo'), ['--once'], {
     cwd: ROOT,
     stdio: ['ignore', 'ignore', 'inherit'],
   });
