@@ -1,6 +1,9 @@
 // Generated from schemas/openapi.json; do not edit.
 
 export interface paths {
+  "/metrics": {
+    get: operations["metrics"];
+  };
   "/v1/artifacts/{digest}": {
     get: operations["getArtifact"];
   };
@@ -15,6 +18,9 @@ export interface paths {
   };
   "/v1/builds/{build}": {
     get: operations["getBuild"];
+  };
+  "/v1/cdevents": {
+    get: operations["cdEvents"];
   };
   "/v1/decisions/{decision}": {
     get: operations["getDecision"];
@@ -184,6 +190,19 @@ export interface components {
 }
 
 export interface operations {
+  metrics: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      200: { headers: { [name: string]: unknown }; content: { "text/plain": string } };
+      default: { headers: { [name: string]: unknown }; content: { "application/problem+json": components["schemas"]["Problem"] } };
+    };
+  };
   getArtifact: {
     parameters: {
       query?: never;
@@ -356,6 +375,32 @@ export interface operations {
           };
           /** Everything the finished build says about itself */
           report: { [key: string]: unknown } | null;
+        } } };
+      default: { headers: { [name: string]: unknown }; content: { "application/problem+json": components["schemas"]["Problem"] } };
+    };
+  };
+  cdEvents: {
+    parameters: {
+      query?: {
+        from?: number;
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      200: { headers: { [name: string]: unknown }; content: { "application/json": {
+          next: number;
+          events: {
+            specversion: "1.0";
+            id: string;
+            source: string;
+            type: string;
+            time: string;
+            datacontenttype: "application/json";
+            data: unknown;
+          }[];
         } } };
       default: { headers: { [name: string]: unknown }; content: { "application/problem+json": components["schemas"]["Problem"] } };
     };
@@ -1479,6 +1524,19 @@ export interface operations {
             }[];
             warmupS: number;
             staleS: number;
+            /** Whether the transient guard may hold a fail back. */
+            guard?: boolean;
+            /** The share of the error budget the rollout may spend; the ramp is null when its steps are as written. */
+            budget?: {
+              objective: number;
+              periodS: number;
+              share: number;
+              minimumBad: number;
+              ramp: {
+                harm: number;
+              } | null;
+              ratePerS: number | null;
+            } | null;
           } | null;
           verdict: "pass" | "fail" | "inconclusive" | "no-data";
           reason: string;
@@ -1516,6 +1574,8 @@ export interface operations {
                 };
                 /** Latency above which a request counts as bad, in seconds; null for errors. */
                 edgeS: number | null;
+                /** A fail that the transient guard holds back: the weight holds, nothing is rolled back yet. */
+                guarded?: true;
                 /** What is still needed at the rates seen; null when there is no telling. */
                 remaining: {
                   toward: "pass" | "fail";
@@ -1523,6 +1583,11 @@ export interface operations {
                   seconds: number | null;
                 } | null;
               }[];
+              /** What the rollout has cost and may cost, as shares of the period's error budget. */
+              budget?: {
+                spent: number;
+                allowed: number;
+              };
               rates: {
                 canary: {
                   rps: number;

@@ -1,5 +1,6 @@
 import { LATENCY_EDGES_S } from '../../kernel/dataplane.ts';
 import type { EvidencePoint, MetricEvidence, Verdict } from '../../kernel/verdict.ts';
+import type { Cost } from './budget.ts';
 import { type InstanceIncrement, type Snapshot, sumIncrements } from './counters.ts';
 import { guardAllows } from './guard.ts';
 import { quantileS } from './histogram.ts';
@@ -19,6 +20,7 @@ export function metricEvidence(
   const { nc, ec, nb, eb } = metric.totals;
   const heard = nc > 0 && nb > 0;
   const failed = fail.crossed && (metric.guard === null || guardAllows(config, metric.guard, fail.threshold));
+  const guarded = heard && fail.crossed && !failed;
   const verdict: Verdict = !heard
     ? 'no-data'
     : failed
@@ -34,8 +36,11 @@ export function metricEvidence(
     canary: { requests: nc, bad: ec, rate: nc > 0 ? short(ec / nc) : null },
     baseline: { requests: nb, bad: eb, rate: nb > 0 ? short(eb / nb) : null },
     edgeS: metric.edge === null ? null : (LATENCY_EDGES_S[metric.edge] as number),
+    ...(guarded ? { guarded } : {}),
     remaining:
-      verdict === 'inconclusive' ? stillNeeded(config, metric, { fail, pass }, state.canaryRps) : null,
+      verdict === 'inconclusive' && !guarded
+        ? stillNeeded(config, metric, { fail, pass }, state.canaryRps)
+        : null,
   };
 }
 
@@ -73,12 +78,13 @@ export function evidencePoint(look: {
   snapshot: Snapshot;
   verdict: Verdict;
   metrics: readonly MetricEvidence[];
+  cost: Cost | null;
   increments: readonly InstanceIncrement[];
   /** null after the router started anew: its counters say how much, not since when. */
   sinceMs: number | null;
   isControl: (one: InstanceIncrement) => boolean;
 }): EvidencePoint {
-  const { snapshot, verdict, metrics, increments, sinceMs, isControl } = look;
+  const { snapshot, verdict, metrics, cost, increments, sinceMs, isControl } = look;
   const rates = (select: (one: InstanceIncrement) => boolean) => {
     const { requests, errors, latency } = sumIncrements(increments, select);
     const quantile = (q: number) => {
@@ -98,6 +104,7 @@ export function evidencePoint(look: {
     canaryWeight: snapshot.canaryWeight,
     verdict,
     metrics,
+    ...(cost === null ? {} : { budget: { spent: short(cost.spent), allowed: cost.allowed } }),
     rates: { canary: rates((one) => one.arm === 'canary'), baseline: rates(isControl) },
   };
 }

@@ -244,24 +244,6 @@ test('an A/A rollout of the same digest still has two arms', () => {
   );
 });
 
-test('the transient guard holds a fail back until it outlives any three minutes, but not a disaster', () => {
-  const guarded = (canary: Load, seconds: number) => {
-    const traffic = lane();
-    let state = analyze(ERRORS_ONLY, null, traffic.snapshot(), traffic.atMs, { guard: true }).state;
-    traffic.canaryWeight = 20;
-    for (let i = 1; i <= seconds; i++) {
-      const now = analyze(ERRORS_ONLY, state, traffic.run(1, { ...EQUAL, canary }).snapshot(), traffic.atMs);
-      state = JSON.parse(JSON.stringify(now.state)) as AnalysisState;
-      if (now.verdict === 'fail') return i;
-    }
-    return null;
-  };
-  const mild = guarded({ rps: 50, errors: 0.02 }, 600);
-  assert.ok(mild !== null && mild > 180, `${mild}`);
-  const disaster = guarded({ rps: 50, errors: 0.5 }, 600);
-  assert.ok(disaster !== null && disaster < 30, `${disaster}`);
-});
-
 test('the state stays bounded over an hour of an odd fleet', () => {
   const watch = new Watch(lane(), SPEC);
   watch.look();

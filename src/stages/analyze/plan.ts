@@ -1,5 +1,6 @@
 import type { AnalysisSpec } from '../../kernel/rollout.ts';
-import type { EvidencePoint, MetricEvidence, Verdict } from '../../kernel/verdict.ts';
+import type { EvidencePoint, Verdict } from '../../kernel/verdict.ts';
+import { addExposure, costOf, noExposure } from './budget.ts';
 import {
   type InstanceIncrement,
   type Snapshot,
@@ -7,10 +8,11 @@ import {
   takeIncrements,
   takeOrigin,
 } from './counters.ts';
+import { decide } from './decide.ts';
 import { evidencePoint, metricEvidence } from './evidence.ts';
 import { rollGuard } from './guard.ts';
 import { above, total } from './histogram.ts';
-import { controlRequests, freezeEdges, learnFromHistory, learnFromOrigin } from './history.ts';
+import { freezeEdges, learnFromHistory, learnFromOrigin } from './history.ts';
 import { lookMetric, metricConfigs, newMetric, startMetricSlot } from './metric.ts';
 import type { AnalysisState, LaneHistory, MetricConfig, MetricState } from './state.ts';
 import {
@@ -21,7 +23,7 @@ import {
   rollWindow,
   TEN_SECONDS_MS,
 } from './windows.ts';
-import { failReason, inconclusiveReason, passReason, seconds } from './words.ts';
+import { seconds } from './words.ts';
 
 export type { Snapshot } from './counters.ts';
 export type { AnalysisState, LaneHistory } from './state.ts';
@@ -29,11 +31,6 @@ export type { AnalysisState, LaneHistory } from './state.ts';
 export interface AnalyzeOptions {
   /** What the control did before; read at the first look only. */
   history?: LaneHistory | null;
-  /**
-   * The transient guard (guard.ts). Off by default here: it holds a FAIL back for at least three minutes, longer than the
-   * steps of a ramp on one machine. Turn it on for ramps whose steps last minutes. Read at the first look only.
-   */
-  guard?: boolean;
 }
 
 export interface Analysis {
@@ -43,9 +40,6 @@ export interface Analysis {
   /** null when this look brought nothing new. */
   evidence: EvidencePoint | null;
 }
-
-/** An arm that has been silent this long is no data, however seldom its requests come. */
-const QUIET_MS = 60_000;
 
 /**
  * One look: is the canary worse than the concurrent baseline by more than the margins of `spec`? Pure; may be asked at any
@@ -66,7 +60,7 @@ export function analyze(
   const ageMs = nowMs - snapshot.atMs;
   if (Math.abs(ageMs) > spec.staleS * 1000) return noData(before, ageWords(ageMs, spec.staleS));
   if (before === null || !fits(before, configs)) {
-    const state = newState(configs, snapshot, options);
+    const state = newState(spec, configs, snapshot, options);
     return noData(state, 'the first look only says where the counters stand');
   }
   if (snapshot.bootId === before.bootId && snapshot.atMs <= before.atMs) {
@@ -100,6 +94,7 @@ function noData(state: AnalysisState | null, reason: string): Analysis {
 }
 
 function newState(
+  spec: AnalysisSpec,
   configs: readonly MetricConfig[],
   snapshot: Snapshot,
   options: AnalyzeOptions,
@@ -116,8 +111,9 @@ function newState(
     slotAtMs: snapshot.atMs,
     instances: {},
     controlLatency: [0],
-    metrics: configs.map((config) => newMetric(config, snapshot.atMs, options.guard ?? false)),
+    metrics: configs.map((config) => newMetric(config, snapshot.atMs, spec.guard ?? false)),
     canaryRps: null,
+    exposure: noExposure(),
     lastCanaryAtMs: null,
     lastControlAtMs: null,
     failed: null,
@@ -137,6 +133,8 @@ function look(
 ): Analysis {
   const sinceMs = snapshot.bootId === state.bootId ? snapshot.atMs - state.atMs : null;
   const increments = takeIncrements(state, snapshot, spec.warmupS);
+  state.exposure ??= noExposure();
+  addExposure(state.exposure, increments);
   startSlots(configs, state, snapshot);
   chooseControl(state, increments);
   const canary = sumIncrements(increments, (one) => one.arm === 'canary' && one.warm);
@@ -167,7 +165,8 @@ function look(
   const metrics = configs.map((config, i) =>
     metricEvidence(config, state.metrics[i] as MetricState, state, instancesOf(state)),
   );
-  const { verdict, reason } = decide(spec, configs, state, metrics);
+  const cost = costOf(spec, state);
+  const { verdict, reason } = decide(spec, configs, state, metrics, cost);
   state.last = { verdict, reason };
   const drawn = snapshot.canaryWeight > 0 || state.lastCanaryAtMs !== null;
   const evidence = drawn
@@ -175,6 +174,7 @@ function look(
         snapshot,
         verdict,
         metrics,
+        cost,
         increments,
         sinceMs,
         isControl: (one) => isControl(state, one),
@@ -246,52 +246,4 @@ function instancesOf(state: AnalysisState): { canary: number; control: number } 
     canary: Math.max(1, listed.filter((seen) => seen.group === 'canary').length),
     control: Math.max(1, listed.filter((seen) => seen.group === state.control).length),
   };
-}
-
-function decide(
-  spec: AnalysisSpec,
-  configs: readonly MetricConfig[],
-  state: AnalysisState,
-  metrics: readonly MetricEvidence[],
-): { verdict: Verdict; reason: string } {
-  if (state.failed) return { verdict: 'fail', reason: state.failed.reason };
-  const gating = metrics.filter((_, i) => configs[i]?.gating);
-  const failed = gating.find(({ verdict }) => verdict === 'fail');
-  if (failed) {
-    state.failed = { atMs: state.atMs, reason: failReason(failed) };
-    return { verdict: 'fail', reason: state.failed.reason };
-  }
-  const missing = missingData(spec, state);
-  if (missing !== null) return { verdict: 'no-data', reason: missing };
-  if (gating.every(({ verdict }) => verdict === 'pass'))
-    return { verdict: 'pass', reason: passReason(gating) };
-  const open = gating.filter(({ verdict }) => verdict !== 'pass');
-  const unheard = open.find(({ verdict }) => verdict === 'no-data');
-  const reason = unheard
-    ? `${unheard.metric}: the baseline has not had enough requests to fix the latency it is judged by`
-    : inconclusiveReason(open);
-  return { verdict: 'inconclusive', reason };
-}
-
-/** Why there is nothing to compare; null when there is. */
-function missingData(spec: AnalysisSpec, state: AnalysisState): string | null {
-  const { atMs, lastCanaryAtMs, lastControlAtMs } = state;
-  const listed = Object.values(state.instances).filter((seen) => seen.seenAtMs === atMs);
-  const controls = controlRequests(state);
-  if (lastCanaryAtMs === null) {
-    const traffic = listed.some((seen) => seen.group === 'canary' && seen.trafficSinceMs !== null);
-    return traffic
-      ? `the canary is warming up (its first ${spec.warmupS} s are left out)`
-      : 'the canary has had no traffic';
-  }
-  if (lastControlAtMs === null || controls === 0) return 'the baseline has had no traffic to compare with';
-  const quiet = (lastMs: number) => atMs - lastMs > Math.max(spec.staleS * 1000, QUIET_MS);
-  if (atMs - lastControlAtMs > spec.staleS * 1000 && lastCanaryAtMs > lastControlAtMs) {
-    return `the baseline has had no traffic for ${seconds((atMs - lastControlAtMs) / 1000)} while the canary has`;
-  }
-  if (quiet(lastCanaryAtMs))
-    return `the canary has had no traffic for ${seconds((atMs - lastCanaryAtMs) / 1000)}`;
-  if (quiet(lastControlAtMs))
-    return `the baseline has had no traffic for ${seconds((atMs - lastControlAtMs) / 1000)}`;
-  return null;
 }

@@ -28,6 +28,10 @@ const metric = z.object({
     .number()
     .nullable()
     .describe('Latency above which a request counts as bad, in seconds; null for errors.'),
+  guarded: z
+    .literal(true)
+    .optional()
+    .describe('A fail that the transient guard holds back: the weight holds, nothing is rolled back yet.'),
   remaining: z
     .object({ toward: z.enum(['pass', 'fail']), requests: z.number(), seconds: z.number().nullable() })
     .nullable()
@@ -38,6 +42,10 @@ const point = z.object({
   canaryWeight: z.number(),
   verdict,
   metrics: z.array(metric),
+  budget: z
+    .object({ spent: z.number(), allowed: z.number() })
+    .optional()
+    .describe("What the rollout has cost and may cost, as shares of the period's error budget."),
   rates: z.object({ canary: rates, baseline: rates }),
 });
 const spec = z.object({
@@ -62,6 +70,21 @@ const spec = z.object({
   ),
   warmupS: z.number(),
   staleS: z.number(),
+  guard: z.boolean().optional().describe('Whether the transient guard may hold a fail back.'),
+  budget: z
+    .object({
+      objective: z.number(),
+      periodS: z.number(),
+      share: z.number(),
+      minimumBad: z.number(),
+      ramp: z.object({ harm: z.number() }).nullable(),
+      ratePerS: z.number().nullable(),
+    })
+    .nullable()
+    .optional()
+    .describe(
+      'The share of the error budget the rollout may spend; the ramp is null when its steps are as written.',
+    ),
 });
 
 export const evidenceSeries = z.object({

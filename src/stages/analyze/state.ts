@@ -100,6 +100,15 @@ export interface GuardState {
   bypass: EProcessState;
 }
 
+/** Requests and bad ones of canary (nc, ec) and old version (nb, eb), and all requests of the lane. */
+export interface Exposure {
+  nc: number;
+  ec: number;
+  nb: number;
+  eb: number;
+  lane: number;
+}
+
 export interface AnalysisState {
   version: 1;
   bootId: string;
@@ -117,6 +126,8 @@ export interface AnalysisState {
   controlLatency: PackedCounts;
   metrics: MetricState[];
   canaryRps: number | null;
+  /** What users met so far; absent in states of earlier releases. */
+  exposure?: Exposure;
   /** Last look with counted traffic in the arm. */
   lastCanaryAtMs: number | null;
   lastControlAtMs: number | null;

@@ -48,6 +48,11 @@ export function failReason(evidence: MetricEvidence): string {
   return `${comparison(evidence)}; ${against(evidence.fail)}`;
 }
 
+/** A fail that is not acted on yet. */
+export function guardedReason(evidence: MetricEvidence): string {
+  return `held by the transient guard: ${failReason(evidence)}, but not yet with any three minutes left out`;
+}
+
 export function passReason(evidence: readonly MetricEvidence[]): string {
   return `no worse than the baseline: ${evidence.map((one) => `${comparison(one)} (${against(one.pass)})`).join('; ')}`;
 }
