@@ -128,7 +128,8 @@ async function address(data: string, alive: () => boolean, said: () => string): 
       (answer) => answer.ok,
       () => false,
     );
-    if (healthy && existsSync(join(data, 'run/admin-token'))) return url;
+    // The address is said when everything is up, router and host agent included.
+    if (healthy && said().includes(url)) return url;
   }
   throw new Error(`slipway up did not become healthy:\n${said()}`);
 }
