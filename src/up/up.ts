@@ -105,6 +105,7 @@ async function keepPostgres(
     directory: data.postgres,
     port: runtime.postgresPort,
     logFile: `${data.logs}/postgres.log`,
+    endsWithParent: true,
   };
   let current = await startPostgres(options);
   runtime.databaseUrl = await ensureDatabase(current.url, 'slipway');

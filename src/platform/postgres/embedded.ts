@@ -35,6 +35,8 @@ export interface EmbeddedOptions {
   logFile?: string;
   /** Do not keep this process alive for the server's sake; whoever asks for it ends the server. */
   unref?: boolean;
+  /** The server shuts down by itself when this process ends, however it ends. Where there is no `setpriv`, the next start does it. */
+  endsWithParent?: boolean;
 }
 
 const START_DEADLINE_MS = 30_000;
@@ -60,7 +62,9 @@ export async function startPostgres(options: EmbeddedOptions): Promise<EmbeddedP
     ...Object.entries(settings).flatMap(([k, v]) => ['-c', `${k}=${v}`]),
   ];
   const logFile = options.logFile ?? `${options.directory}.log`;
-  const child = await spawnLogged([...wrapper, binaries.postgres, ...args], logFile);
+  // Inside the wrapper: entering a user namespace forgets the wish.
+  const tied = options.endsWithParent ? await deathSignal() : [];
+  const child = await spawnLogged([...wrapper, ...tied, binaries.postgres, ...args], logFile);
   if (options.unref) child.unref();
   const exited = new Promise<number | null>((resolve) => child.once('exit', (code) => resolve(code)));
   const url = `postgres://slipway:${password}@127.0.0.1:${options.port}/postgres`;
@@ -120,6 +124,16 @@ async function rootWrapper(): Promise<string[]> {
   }
 }
 
+/** Asks the kernel for a fast shutdown when our process dies. */
+async function deathSignal(): Promise<string[]> {
+  const words = ['setpriv', '--pdeathsig', 'INT', '--'];
+  const works = await run(words[0] as string, [...words.slice(1), 'true']).then(
+    () => true,
+    () => false,
+  );
+  return works ? words : [];
+}
+
 async function ensureCluster(binaries: Binaries, wrapper: string[], directory: string): Promise<string> {
   const passwordFile = `${directory}.password`;
   const complete = await stat(join(directory, 'slipway.ready')).catch(() => null);
@@ -154,8 +168,9 @@ async function stopLeftover(directory: string): Promise<void> {
     return commandLine.includes('postgres') && commandLine.includes(directory);
   };
   if (!(await isPostgres())) {
-    // The pid is gone or somebody else's: PostgreSQL would refuse to start over a living foreign pid.
-    await rm(join(directory, 'postmaster.pid'), { force: true });
+    // Somebody else's pid by now: PostgreSQL would refuse to start over it. The file of a dead one stays: by what it says
+    // PostgreSQL finds out whether backends of the dead server still have its memory.
+    if (await isRunning(pid)) await rm(join(directory, 'postmaster.pid'), { force: true });
     return;
   }
   process.kill(pid, 'SIGINT');
@@ -163,6 +178,13 @@ async function stopLeftover(directory: string): Promise<void> {
     if (waited === STOP_DEADLINE_MS) process.kill(pid, 'SIGQUIT');
     await sleep(50);
   }
+}
+
+function isRunning(pid: number): Promise<boolean> {
+  return stat(`/proc/${pid}`).then(
+    () => true,
+    () => false,
+  );
 }
 
 async function spawnLogged(command: string[], logFile: string): Promise<ChildProcess> {
