@@ -17,6 +17,7 @@ import type { SourceDeps } from '../stages/source/deps.ts';
 import { append } from '../support/ledger/append.ts';
 import { evaluateGate } from './gate.ts';
 import type { Machine } from './machine.ts';
+import { fitToTraffic } from './ramp.ts';
 import { createRelease } from './releases.ts';
 
 /** Fills in what each stage is given of the others. One function a stage; nothing here decides anything. */
@@ -61,15 +62,17 @@ export function promoteDeps(machine: Machine, wakeRollouts: () => void = () => {
 }
 
 async function startRollout(tx: Transaction, input: RolloutRequestInput): Promise<void> {
-  const { environment, release } = input;
+  const { environment, release, service, nowMs } = input;
+  const spec = await fitToTraffic(tx, input.spec, { service, environment: environment.name, nowMs });
   await createRollout(append, tx, {
     ...input,
+    spec,
     environment: environment.name,
     releaseId: release.id,
     template: templateFor(input, release.config.run),
     previousTemplate: async (id) => templateFor(input, (await input.configOf(id)).run),
-    match: input.spec.routing?.match ?? [],
-    sticky: input.spec.routing?.sticky ?? null,
+    match: spec.routing?.match ?? [],
+    sticky: spec.routing?.sticky ?? null,
     listenPort: async () => environment.listenPort ?? freePort(),
   });
 }
