@@ -14,6 +14,7 @@ import type { Runtime } from '../../src/platform/data-directory.ts';
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const COMMAND_TIMEOUT_MS = 240_000;
 const UP_DEADLINE_MS = 60_000;
+const STOP_DEADLINE_MS = 12_000;
 const run = promisify(execFile);
 
 /** What somebody else's machine gives: no variable of ours, and npm's cache, so that a network is hardly needed. */
@@ -111,7 +112,10 @@ describe('the package', () => {
     } finally {
       child.kill('SIGINT');
     }
+    const askedAtMs = performance.now();
     assert.deepEqual(await exited, [0, null], said);
+    const stopMs = performance.now() - askedAtMs;
+    assert.ok(stopMs < STOP_DEADLINE_MS, `nothing was under way, and stopping took ${Math.round(stopMs)} ms`);
     assert.deepEqual(processesOf(data), []);
     assert.ok(existsSync(join(data, 'postgres')), 'data stays');
   });

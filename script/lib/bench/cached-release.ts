@@ -27,24 +27,35 @@ promotion: { automatic: false }
   )
   .join('---\n');
 
+interface Round {
+  /** From `git commit` to the registered artifact. */
+  wholeMs: number;
+  /** The request: git is fetched, the release is created. */
+  requestMs: number;
+  /** The build as the server saw it. */
+  buildMs: number;
+}
+
 const { cold, rounds } = await withInstallation(async ({ api, home }) => {
   const repository = join(home, 'shop');
   await createShopRepository(repository, { upTo: 1 });
   await declareInputs(repository);
   const first = commitAll(repository, 'first');
   await api.post('/v1/platform', { files: { 'environments.yaml': PLATFORM } });
-  const cold = await timed(async () => {
-    await api.post('/v1/services', { repository, branch: 'main' });
-    await registered(api, first);
-  });
-  const rounds: number[] = [];
-  for (let i = 0; i < ROUNDS; i++) rounds.push(await timed(() => release(api, repository, i)));
+  const from = performance.now();
+  await api.post('/v1/services', { repository, branch: 'main' });
+  await registered(api, first);
+  const cold = performance.now() - from;
+  const rounds: Round[] = [];
+  for (let i = 0; i < ROUNDS; i++) rounds.push(await release(api, repository, i));
   return { cold, rounds };
 });
+const of = (member: keyof Round) => Math.round(median(rounds.map((round) => round[member])));
+const most = Math.round(Math.max(...rounds.map(({ wholeMs }) => wholeMs)));
 console.log(
-  `fully cached release: ${Math.round(median(rounds))} ms median, ${Math.round(Math.max(...rounds))} ms at most,`,
+  `fully cached release: ${of('wholeMs')} ms median of ${rounds.length}, ${most} ms at most (goal < 1000 ms)`,
 );
-console.log(`  ${rounds.length} rounds, from git commit to registered artifact (goal < 1000 ms)`);
+console.log(`  of it ${of('requestMs')} ms until the request is answered, ${of('buildMs')} ms of building`);
 console.log(`first release, nothing cached: ${Math.round(cold)} ms, npm ci and the service's tests among it`);
 // Nothing of it is left, but a kept-alive connection would hold the process a while.
 process.exit(0);
@@ -61,20 +72,32 @@ async function declareInputs(repository: string): Promise<void> {
   await writeFile(path, narrowed);
 }
 
-async function release(api: Api, repository: string, round: number): Promise<void> {
+async function release(api: Api, repository: string, round: number): Promise<Round> {
   await appendFile(join(repository, 'README.md'), `\nRound ${round}.\n`);
+  const from = performance.now();
   const commit = commitAll(repository, `round ${round}`);
+  const requested = performance.now();
   await api.post('/v1/services/shop/releases', { commit });
-  await registered(api, commit);
+  const requestMs = performance.now() - requested;
+  const buildId = await registered(api, commit);
+  const wholeMs = performance.now() - from;
+  const { durationMs } = await api.get<{ durationMs: number | null }>(`/v1/builds/${buildId}`);
+  return { wholeMs, requestMs, buildMs: durationMs ?? Number.NaN };
 }
 
-async function registered(api: Api, commit: string): Promise<void> {
+interface Listed {
+  digest: string | null;
+  problem: string | null;
+  buildId: string | null;
+}
+
+/** Waits until the release of the commit has its artifact; gives the build. */
+async function registered(api: Api, commit: string): Promise<string | null> {
   for (const started = Date.now(); Date.now() - started < RELEASE_DEADLINE_MS; await pause(POLL_MS)) {
-    const { releases } = await api.get<{ releases: { digest: string | null; problem: string | null }[] }>(
-      `/v1/releases?service=shop&commit=${commit}`,
-    );
-    if (releases[0]?.problem) throw new Error(releases[0].problem);
-    if (releases[0]?.digest) return;
+    const { releases } = await api.get<{ releases: Listed[] }>(`/v1/releases?service=shop&commit=${commit}`);
+    const [found] = releases;
+    if (found?.problem) throw new Error(found.problem);
+    if (found?.digest) return found.buildId;
   }
   throw new Error(`the release of ${commit} did not end`);
 }
@@ -95,10 +118,4 @@ function git(cwd: string, ...args: string[]): string {
     cwd,
     encoding: 'utf8',
   });
-}
-
-async function timed(work: () => Promise<void>): Promise<number> {
-  const from = performance.now();
-  await work();
-  return performance.now() - from;
 }
