@@ -43,6 +43,9 @@ export interface Up {
 const MIGRATIONS = fileURLToPath(new URL('../../migrations', import.meta.url));
 const HEALTH_DEADLINE_MS = 30_000;
 const STOP_GRACE_MS = 15_000;
+/** A port of the run before is waited for this long before another takes its place. */
+const PORT_WAIT_MS = 5_000;
+const PORT_POLL_MS = 100;
 
 /** Starts a whole Slipway in the data directory and waits until it answers. */
 export async function up(options: UpOptions): Promise<Up> {
@@ -76,22 +79,40 @@ function urlHost(host: string): string {
 
 async function chooseRuntime({ data, host, port }: UpOptions): Promise<Runtime> {
   const before = previousRuntime(data);
+  // Children of a supervisor that was killed may still be on their way out.
   const keep = async (wanted: number | undefined | null) =>
-    wanted && (await portIsFree(wanted)) ? wanted : freePort();
-  if (port !== 0 && !(await portIsFree(port, host))) {
+    wanted && (await becomesFree(wanted, '127.0.0.1')) ? wanted : freePort();
+  if (
+    port !== 0 &&
+    !(port === before?.server.port ? await becomesFree(port, host) : await portIsFree(port, host))
+  ) {
     throw new SlipwayError('port_taken', `port ${port} on ${host} is in use`, {
       hint: 'stop what listens there, or choose another with --port',
     });
   }
   const external = process.env.DATABASE_URL ?? null;
+  const [kept, router, agent, postgres] = await Promise.all([
+    port === 0 ? keep(before?.server.port) : port,
+    keep(before?.router.port),
+    keep(before?.agent.port),
+    external === null ? keep(before?.postgresPort) : null,
+  ]);
   return {
     databaseUrl: external ?? '',
-    server: { host, port: port === 0 ? await keep(before?.server.port) : port },
-    router: { port: await keep(before?.router.port) },
-    agent: { port: await keep(before?.agent.port) },
-    postgresPort: external === null ? await keep(before?.postgresPort) : null,
+    server: { host, port: kept },
+    router: { port: router },
+    agent: { port: agent },
+    postgresPort: postgres,
     controlToken: before?.controlToken ?? randomBytes(32).toString('base64url'),
   };
+}
+
+async function becomesFree(port: number, host: string): Promise<boolean> {
+  for (let waitedMs = 0; !(await portIsFree(port, host)); waitedMs += PORT_POLL_MS) {
+    if (waitedMs >= PORT_WAIT_MS) return false;
+    await sleep(PORT_POLL_MS);
+  }
+  return true;
 }
 
 /** Embedded PostgreSQL, started again whenever it ends. */

@@ -134,7 +134,8 @@ async function start(
   const data = dataDirectory(root);
   state.url = said.url!;
   state.token = (await readFile(data.adminTokenFile, 'utf8')).trim();
-  await state.database?.close();
+  // Not waited for: a pool whose PostgreSQL was killed may take its time.
+  void state.database?.close().catch(() => {});
   state.database = openDatabase((await readRuntime(data)).databaseUrl, { applicationName: 'e2e', max: 4 });
 }
 
