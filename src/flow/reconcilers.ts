@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { isSlipwayError } from '../kernel/errors.ts';
 import { sleep } from '../platform/clock.ts';
+import type { DataDirectory } from '../platform/data-directory.ts';
 import { mirrorOf } from '../platform/git/mirror.ts';
 import { type TaskHandler, wake, wakeLater } from '../platform/queue/queue.ts';
 import { reconcileAnalyses } from '../stages/analyze/apply.ts';
@@ -11,7 +12,7 @@ import { createPromotion, reconcilePromotion } from '../stages/promote/apply.ts'
 import { reconcileRollouts } from '../stages/rollout/apply.ts';
 import { pollService } from '../stages/source/apply.ts';
 import { readConfigAt } from '../stages/source/config.ts';
-import { fileHeadStore } from '../support/ledger/head.ts';
+import { fileHeadStore, type HeadStore } from '../support/ledger/head.ts';
 import { runSequencer } from '../support/ledger/sequencer.ts';
 import { abandon, attest, build, buildDeps } from './build.ts';
 import type { Machine } from './machine.ts';
@@ -23,6 +24,8 @@ const POLL_SOURCES_MS = 15_000;
 const ROLLOUT_TICK_MS = 100;
 const ANALYZE_TICK_MS = 1_000;
 const SAMPLE_TICK_MS = 1_000;
+/** A ledger that does not fit its head is looked at again this often: a person may have restored it. */
+const TAMPERED_RECHECK_MS = 5_000;
 
 export async function queueTasks(machine: Machine): Promise<Record<string, TaskHandler>> {
   const builds = await buildDeps(machine);
@@ -70,17 +73,28 @@ export async function queueTasks(machine: Machine): Promise<Record<string, TaskH
   };
 }
 
-/** Puts the entries of all transactions into the log; refuses to go on over a log that does not fit its remembered head. */
-export function sequenceLoop(machine: Machine, signal: AbortSignal): Promise<void> {
-  const { database, ledger, clock, log, data } = machine;
-  return runSequencer({
-    database,
-    signer: ledger,
-    clock,
-    log,
-    heads: fileHeadStore(join(data.keys, 'ledger-head')),
-    signal,
-  });
+/** Outside the database: by it a database that was cut or is an old backup is found out. */
+export function ledgerHeads(data: DataDirectory): HeadStore {
+  return fileHeadStore(join(data.keys, 'ledger-head'));
+}
+
+/**
+ * Puts the entries of all transactions into the log. A log that does not fit its remembered head gets no entry more, until
+ * it fits again: what is under way can be brought to its end, but nothing new is signed and so nothing new passes a gate.
+ */
+export async function sequenceLoop(machine: Machine, signal: AbortSignal): Promise<void> {
+  const { database, ledger: signer, clock, log, data } = machine;
+  const heads = ledgerHeads(data);
+  while (!signal.aborted) {
+    try {
+      await runSequencer({ database, signer, clock, log, heads, signal });
+    } catch (error) {
+      if (!isSlipwayError(error) || error.code !== 'tampered') throw error;
+      const { code, message, hint } = error;
+      log.error({ loop: 'ledger', code, hint }, `the ledger is refused: ${message}`);
+      await sleep(TAMPERED_RECHECK_MS, signal);
+    }
+  }
 }
 
 export async function rolloutLoop(machine: Machine, signal: AbortSignal): Promise<void> {

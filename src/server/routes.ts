@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { builderId, type Machine } from '../flow/machine.ts';
+import { ledgerHeads } from '../flow/reconcilers.ts';
 import { createRelease } from '../flow/releases.ts';
 import {
   evidenceOf,
@@ -34,6 +35,7 @@ import { SESSION_COOKIE } from '../support/access/token.ts';
 import { append } from '../support/ledger/append.ts';
 import { readEntries } from '../support/ledger/read.ts';
 import { ledgerRoutes } from '../support/ledger/routes.ts';
+import { healthRoutes } from './health.ts';
 import { sessionRoutes } from './session.ts';
 import { streamRoute } from './stream.ts';
 
@@ -88,6 +90,7 @@ export function apiRoutes(machine: Machine, authenticator: Authenticator): Route
       log: ledger,
       logKeyValidFromMs: ledgerKey?.validFromMs ?? 0,
       keys: () => keyring.publicKeys(),
+      rememberedHead: () => ledgerHeads(machine.data).load(),
       verifyArtifacts: async () =>
         (await scrub(blobs)).map((digest: Digest) => ({
           digest,
@@ -132,24 +135,6 @@ function isMember(
   if (roles.includes('admin') || groups.includes(actor)) return true;
   const granted = config.access.grants.filter((grant) => grant.subject === actor).map((grant) => grant.role);
   return [...roles, ...granted].some((role) => groups.includes(role));
-}
-
-function healthRoutes(machine: Machine): Route[] {
-  return [
-    route({
-      method: 'GET',
-      path: '/v1/health',
-      operationId: 'health',
-      summary: 'Whether this server can do its work',
-      tag: 'system',
-      access: 'open',
-      response: z.object({ status: z.literal('ok') }),
-      async handle() {
-        await machine.database.query('select 1');
-        return { status: 'ok' as const };
-      },
-    }),
-  ];
 }
 
 function releaseRoute(machine: Machine): Route {

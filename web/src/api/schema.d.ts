@@ -497,7 +497,12 @@ export interface operations {
     requestBody?: never;
     responses: {
       200: { headers: { [name: string]: unknown }; content: { "application/json": {
-          status: "ok";
+          status: "ok" | "degraded";
+          problems: {
+            part: "ledger";
+            code: string;
+            problem: string;
+          }[];
         } } };
       default: { headers: { [name: string]: unknown }; content: { "application/problem+json": components["schemas"]["Problem"] } };
     };
