@@ -1,11 +1,24 @@
+export interface PlatformOptions {
+  /** How long each of the three canary steps lasts. */
+  holdMs?: number;
+  /** Where the one service of `edge` listens. */
+  edgePort?: number;
+  /** false: nothing moves unless a person promotes it. */
+  automatic?: boolean;
+}
+
 /**
  * dev -> prod, with short steps. Prod has a canary beside a baseline; `held` takes only what a person promotes and another
- * approves; nothing but a signed provenance is asked for.
+ * approves, `edge` what a person promotes; nothing but a signed provenance is asked for.
  */
-export function platformFiles(options: { prodPort?: number; holdMs?: number } = {}): Record<string, string> {
-  const { prodPort, holdMs = 700 } = options;
+export function platformFiles(options: PlatformOptions = {}): Record<string, string> {
+  const { edgePort, holdMs = 500, automatic = true } = options;
   return {
-    'environments.yaml': `${document('Environment', 'dev', 'policies: [signed-provenance]\nstrategy: quick')}
+    'environments.yaml': `${document(
+      'Environment',
+      'dev',
+      `policies: [signed-provenance]\nstrategy: quick\npromotion: { automatic: ${automatic} }`,
+    )}
 ---
 ${document(
   'Environment',
@@ -13,7 +26,7 @@ ${document(
   `after: dev
 production: true
 policies: [signed-provenance]
-strategy: quick-canary${prodPort === undefined ? '' : `\nlistenPort: ${prodPort}`}`,
+strategy: quick-canary`,
 )}
 ---
 ${document(
@@ -24,6 +37,14 @@ strategy: quick
 promotion:
   automatic: false
   approvals: { count: 1, from: [admin], notAuthor: false }`,
+)}
+---
+${document(
+  'Environment',
+  'edge',
+  `policies: [signed-provenance]
+strategy: impatient
+promotion: { automatic: false }${edgePort === undefined ? '' : `\nlistenPort: ${edgePort}`}`,
 )}`,
     'policies.yaml': document(
       'Policy',
@@ -34,8 +55,10 @@ message: no provenance signed by the build key`,
     'strategies.yaml': `${document(
       'Strategy',
       'quick',
-      'type: all-at-once\ndrain: 1s\nreadyDeadline: 30s\nprogressDeadline: 2m',
+      'type: all-at-once\ndrain: 300ms\nreadyDeadline: 30s\nprogressDeadline: 2m',
     )}
+---
+${document('Strategy', 'impatient', 'type: all-at-once\ndrain: 300ms\nreadyDeadline: 4s\nprogressDeadline: 1m')}
 ---
 ${document(
   'Strategy',
@@ -43,7 +66,7 @@ ${document(
   `type: canary
 canaryInstances: 1
 baselineInstances: 1
-drain: 1s
+drain: 300ms
 readyDeadline: 30s
 progressDeadline: 2m
 steps:

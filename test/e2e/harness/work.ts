@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { Installation } from './installation.ts';
-import { platformFiles } from './platform.ts';
+import { type PlatformOptions, platformFiles } from './platform.ts';
 import { createService, type ScratchService } from './service.ts';
 import { until } from './until.ts';
 
@@ -24,7 +24,7 @@ export interface ReleaseView {
 export async function prepare(
   installation: Installation,
   name = 'app',
-  platform: Parameters<typeof platformFiles>[0] = {},
+  platform: PlatformOptions = {},
 ): Promise<{ service: ScratchService; first: string }> {
   await installation.api().post('/v1/platform', { files: platformFiles(platform) });
   const service = await createService(installation.home, name);
