@@ -275,7 +275,8 @@ create table rollouts (
   created_at timestamp with time zone not null,
   updated_at timestamp with time zone not null,
   ended_at timestamp with time zone,
-  outcome text
+  outcome text,
+  orders jsonb
 );
 create table services (
   name text not null,
@@ -372,4 +373,5 @@ CREATE UNIQUE INDEX promotions_open ON promotions USING btree (service, environm
 CREATE INDEX registry_referrers ON registry_manifests USING btree (repository, subject) WHERE (subject IS NOT NULL);
 CREATE INDEX rollout_actions_pending ON rollout_actions USING btree (rollout_id) WHERE (status = 'pending'::text);
 CREATE INDEX rollouts_due ON rollouts USING btree (wake_at) WHERE (ended_at IS NULL);
+CREATE INDEX rollouts_lane ON rollouts USING btree (service, environment, created_at);
 CREATE UNIQUE INDEX rollouts_one_active_per_lane ON rollouts USING btree (service, environment) WHERE (ended_at IS NULL);

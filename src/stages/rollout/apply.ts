@@ -1,59 +1,20 @@
-import type { EntryKind } from '../../kernel/event.ts';
-import type { Lane } from '../../kernel/ids.ts';
-import { isTerminal } from '../../kernel/rollout.ts';
-import type { Clock } from '../../platform/clock.ts';
-import type { Logger } from '../../platform/log.ts';
-import type { Database, Transaction } from '../../platform/postgres/database.ts';
+import { isSlipwayError } from '../../kernel/errors.ts';
 import { check } from './check.ts';
+import { databaseStore } from './commit.ts';
+import { changesState } from './entries.ts';
 import type { LaneObservation } from './fleet.ts';
+import { fenceOf, ordersAfter, outstandingOf } from './orders.ts';
 import { plan } from './plan.ts';
-import { type Action, type Plan, turnBack } from './situation.ts';
-import {
-  type ActionResult,
-  type ActiveRollout,
-  type ChangedPass,
-  claimDue,
-  type LaneRuntime,
-  laneKey,
-  recordResults,
-  scheduleNext,
-  swapStates,
-  takeOver,
-} from './store.ts';
+import type { PassDeps, RolloutDeps } from './ports.ts';
+import { type Plan, type Situation, turnBack } from './situation.ts';
+import { type ActionResult, type ActiveRollout, type ChangedPass, claimEnd } from './store.ts';
 
-/** Where instances run and traffic flows. `perform` is idempotent and refuses a fence lower than one seen for the lane. */
-export interface Target {
-  /** Lanes that did not answer are absent from the map. */
-  observe(lanes: readonly Lane[]): Promise<ReadonlyMap<Lane, LaneObservation>>;
-  perform(order: { lane: Lane; fence: number; runtime: LaneRuntime; action: Action }): Promise<void>;
-}
+export type { RolloutDeps, Target } from './ports.ts';
 
-export interface RolloutDeps {
-  database: Database;
-  target: Target;
-  clock: Clock;
-  log: Logger;
-  append(
-    tx: Transaction,
-    entry: {
-      kind: Exclude<EntryKind, 'signature'>;
-      atMs: number;
-      actor: string;
-      service?: string;
-      environment?: string;
-      subject: string;
-      data: Record<string, unknown>;
-    },
-  ): Promise<unknown>;
-  /** Queues the promotion's reconciler in the same transaction. */
-  wakePromotion(tx: Transaction, promotionId: string): Promise<void>;
-}
-
-/** Passes of one rollout get fences in order, and every later rollout of the lane gets higher ones. */
-const GENERATIONS_PER_EPOCH = 1_048_576;
-
-export function fenceOf(epoch: number, generation: number): number {
-  return epoch * GENERATIONS_PER_EPOCH + generation;
+/** One batch of passes over PostgreSQL; see `runPasses`. */
+export function reconcileRollouts(deps: RolloutDeps, limit = 500): Promise<number> {
+  const { target, clock, log } = deps;
+  return runPasses({ store: databaseStore(deps), target, clock, log }, limit);
 }
 
 /**
@@ -61,41 +22,64 @@ export function fenceOf(epoch: number, generation: number): number {
  *
  * 1. Claim due rollouts by moving their wake-up (a dead worker's claim runs out by itself).
  * 2. Observe the data plane, plan, check. A plan that breaks an invariant is replaced by the safe one: turn back.
- * 3. In one transaction swap the generation, write the next state, the pending actions, the ledger entries, and wake
- *    whoever waits. Losing the swap means another pass was first: nothing happens.
+ * 3. In one transaction swap the generation, write the next state, the pending actions, what is now on order at the data
+ *    plane, the ledger entries, and wake whoever waits. Losing the swap means another pass was first: nothing happens.
  * 4. After the commit perform the actions, fenced by (epoch, generation), and record what became of them.
  *
  * A crash before 3 loses nothing; a crash after 3 leaves actions undone that the next pass finds missing at the target and
- * plans again. Nothing is ever performed that was not committed. Returns how many rollouts were looked at.
+ * plans again. Nothing is ever performed that was not committed, and what was committed counts as on its way until it is
+ * seen or fenced off (orders.ts): a worker taken for dead may still perform it. Returns how many rollouts were looked at.
  */
-export async function reconcileRollouts(deps: RolloutDeps, limit = 500): Promise<number> {
-  const nowMs = deps.clock.nowMs();
-  const due = await claimDue(deps.database, nowMs, limit);
+export async function runPasses(deps: PassDeps, limit: number): Promise<number> {
+  const { store, target, clock } = deps;
+  const nowMs = clock.nowMs();
+  const due = await store.claimDue(nowMs, limit);
   if (due.length === 0) return 0;
-  const observations = await deps.target.observe(due.map((active) => active.rollout.lane));
-  const passes = due.map((active) => ({
-    active,
-    plan: planChecked(deps, active, observations.get(active.rollout.lane) ?? null, nowMs),
-  }));
-  const changed = passes.filter(isChange);
-  const same = passes.filter((pass) => !isChange(pass));
-  await scheduleNext(
-    deps.database,
-    same.map(({ active, plan }) => ({ id: active.rollout.id, wakeAtMs: plan.wakeAtMs ?? nowMs })),
-    nowMs,
-  );
-  if (changed.length > 0) await perform(deps, await commit(deps, changed, nowMs));
+  const observations = await target.observe(due.map((active) => active.rollout.lane));
+  const changed: ChangedPass[] = [];
+  const unchanged: { id: string; fromMs: number; toMs: number }[] = [];
+  for (const active of due) {
+    const pass = passOf(deps, active, observations.get(active.rollout.lane) ?? null, nowMs);
+    if (isChange(pass)) changed.push(pass);
+    else {
+      const toMs = pass.plan.wakeAtMs ?? nowMs;
+      unchanged.push({ id: active.rollout.id, fromMs: claimEnd(nowMs), toMs });
+    }
+  }
+  await store.reschedule(unchanged);
+  if (changed.length > 0) await perform(deps, await commit(deps, changed, nowMs), nowMs);
   return due.length;
 }
 
-function planChecked(
-  deps: RolloutDeps,
+/** A rollout that cannot be planned at all is looked at this often. */
+const BROKEN_MS = 5_000;
+
+function passOf(
+  deps: PassDeps,
   active: ActiveRollout,
   observation: LaneObservation | null,
   nowMs: number,
-): Plan {
-  const { rollout, state, request, analysis } = active;
-  const situation = { nowMs, observation, analysis, request };
+): ChangedPass {
+  const outstanding = outstandingOf(active.orders, active.epoch, observation);
+  const { request, analysis } = active;
+  const checked = planned(deps, active, { nowMs, observation, analysis, request, outstanding });
+  const orders = ordersAfter(active.orders, observation, checked.actions, active.generation + 1);
+  return { active, plan: checked, orders };
+}
+
+/** One rollout that cannot be planned must not keep the others of its batch from being. */
+function planned(deps: PassDeps, active: ActiveRollout, situation: Situation): Plan {
+  try {
+    return planChecked(deps, active, situation);
+  } catch (error) {
+    deps.log.error({ rollout: active.rollout.id, err: error }, 'a rollout cannot be planned');
+    const reasons = [`cannot be planned: ${(error as Error).message}`];
+    return { next: active.state, actions: [], reasons, wakeAtMs: situation.nowMs + BROKEN_MS };
+  }
+}
+
+function planChecked(deps: PassDeps, { rollout, state }: ActiveRollout, situation: Situation): Plan {
+  const { nowMs } = situation;
   const proposal = plan(rollout, state, situation);
   const violations = check(rollout, state, situation, proposal);
   if (violations.length === 0) return proposal;
@@ -119,10 +103,10 @@ function planChecked(
   return check(rollout, turned, situation, retreat).length === 0 ? retreat : hold;
 }
 
-function isChange({ active, plan }: ChangedPass): boolean {
+function isChange({ active, plan, orders }: ChangedPass): boolean {
   if (plan.actions.length > 0 || plan.wakeAtMs === null || active.request !== null) return true;
-  if (JSON.stringify(plan.next) !== JSON.stringify(active.state)) return true;
-  return headline(plan.reasons) !== headline(active.reasons);
+  if (orders !== active.orders || changesState({ active, plan })) return true;
+  return plan.reasons[0] !== active.reasons[0] && headline(plan.reasons) !== headline(active.reasons);
 }
 
 /** Counting down is not a change worth a row and an entry. */
@@ -130,71 +114,56 @@ function headline(reasons: readonly string[]): string {
   return (reasons[0] ?? '').replace(/[\d.,]+/g, '#');
 }
 
+/** All in one transaction; when that fails for a reason of its own, each alone, so that one cannot hold up the others. */
 async function commit(
-  deps: RolloutDeps,
+  { store, log }: PassDeps,
   passes: readonly ChangedPass[],
   nowMs: number,
-): Promise<ChangedPass[]> {
-  return deps.database.transaction(async (tx) => {
-    const swapped = await swapStates(tx, passes, nowMs);
-    const won = passes.filter((pass) => swapped.has(pass.active.rollout.id));
-    for (const pass of won) await recordPass(deps, tx, pass, nowMs);
-    return won;
-  });
+): Promise<readonly ChangedPass[]> {
+  try {
+    return await store.commit(passes, nowMs);
+  } catch (error) {
+    // Without a database none of them can be: the next batch starts from the rows.
+    if (passes.length === 1 || isAway(error)) throw error;
+    log.warn({ err: error, passes: passes.length }, 'a batch could not be committed; each pass alone');
+  }
+  const won: ChangedPass[] = [];
+  for (const pass of passes) {
+    try {
+      won.push(...(await store.commit([pass], nowMs)));
+    } catch (error) {
+      if (isAway(error)) throw error;
+      log.error({ rollout: pass.active.rollout.id, err: error }, 'a pass could not be committed');
+    }
+  }
+  return won;
 }
 
-async function recordPass(
-  deps: RolloutDeps,
-  tx: Transaction,
-  { active, plan: { next, actions, reasons } }: ChangedPass,
-  nowMs: number,
-): Promise<void> {
-  const { rollout } = active;
-  const stateChanged = JSON.stringify(next) !== JSON.stringify(active.state);
-  if (!stateChanged && actions.length === 0) return;
-  const ended = isTerminal(next.phase);
-  const lane = laneKey(rollout.lane);
-  const actor =
-    next.turnedBack !== null && active.state.turnedBack === null
-      ? next.turnedBack.by
-      : (active.request?.actor ?? 'system:worker');
-  const data = {
-    digest: rollout.digest,
-    previousDigest: rollout.previousDigest,
-    generation: active.generation + 1,
-    state: next,
-    actions: actions.map(brief),
-    reasons,
-  };
-  await deps.append(tx, {
-    kind: ended ? 'rollout.ended' : 'rollout.changed',
-    atMs: nowMs,
-    actor,
-    ...lane,
-    subject: rollout.id,
-    data,
-  });
-  if (next.phase === 'succeeded') await takeOver(tx, active, lane, nowMs);
-  if (ended && active.promotionId) await deps.wakePromotion(tx, active.promotionId);
+function isAway(error: unknown): boolean {
+  return isSlipwayError(error) && error.retryable;
 }
 
-function brief(action: Action): Record<string, unknown> {
-  if (action.kind !== 'route') return action;
-  return {
-    kind: action.kind,
-    weights: action.weights,
-    backends: action.backends.map((backend) => `${backend.id}:${backend.state}`),
-  };
+async function perform(deps: PassDeps, passes: readonly ChangedPass[], nowMs: number): Promise<void> {
+  const results = (await Promise.all(passes.map((pass) => performOne(deps, pass)))).flat();
+  await deps.store.recordResults(results, deps.clock.nowMs());
+  const failed = new Set(results.flatMap((result) => (result.problem === null ? [] : [result.rolloutId])));
+  await deps.store.reschedule(
+    passes.flatMap(({ active, plan }) => {
+      if (!failed.has(active.rollout.id) || plan.wakeAtMs === null) return [];
+      const toMs = plan.wakeAtMs + retryMs(plan.next.phaseEnteredAtMs, nowMs);
+      return [{ id: active.rollout.id, fromMs: plan.wakeAtMs, toMs }];
+    }),
+  );
 }
 
-async function perform(deps: RolloutDeps, passes: readonly ChangedPass[]): Promise<void> {
-  const results = await Promise.all(passes.map((pass) => performOne(deps, pass)));
-  await recordResults(deps.database, results.flat(), deps.clock.nowMs());
+/** Every try is a row and an entry: the longer the phase has lasted, the more seldom it is tried. */
+function retryMs(phaseEnteredAtMs: number, nowMs: number): number {
+  return Math.min(30_000, Math.max(0, nowMs - phaseEnteredAtMs) / 20);
 }
 
 /** In order, and none after one that failed: a stop must never overtake the route change it relies on. */
 async function performOne(
-  deps: RolloutDeps,
+  deps: PassDeps,
   { active, plan: { actions } }: ChangedPass,
 ): Promise<ActionResult[]> {
   const generation = active.generation + 1;

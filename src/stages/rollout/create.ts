@@ -4,8 +4,8 @@ import { SlipwayError } from '../../kernel/errors.ts';
 import { laneOf } from '../../kernel/ids.ts';
 import type { RolloutKind, RolloutSpec } from '../../kernel/rollout.ts';
 import { isUniqueViolation, json, type Transaction } from '../../platform/postgres/database.ts';
-import type { RolloutDeps } from './apply.ts';
 import { initialState } from './plan.ts';
+import type { RolloutDeps } from './ports.ts';
 import { type InstanceTemplate, type LaneRuntime, startAnalysis } from './store.ts';
 
 export interface NewRollout {

@@ -1,12 +1,14 @@
 import { isTerminal, type Rollout, type RolloutRequest, type RolloutState } from '../../kernel/rollout.ts';
 import { converge } from './converge.ts';
-import { NO_TRAFFIC_MOVED, sortFleet } from './fleet.ts';
+import { carriesNew, type LaneObservation, NO_TRAFFIC_MOVED, sortFleet } from './fleet.ts';
 import { finishing, preparing, promoting, rollingBack, stepping } from './phases.ts';
 import {
   BLIND_MS,
   CRASH_LIMIT,
+  heldMs,
   PAUSE_LIMIT_MS,
   type PhaseInput,
+  type PhaseResult,
   type Plan,
   type Situation,
   turnBack,
@@ -36,24 +38,52 @@ export function initialState(nowMs: number): RolloutState {
  */
 export function plan(rollout: Rollout, before: RolloutState, situation: Situation): Plan {
   if (isTerminal(before.phase)) return { next: before, actions: [], reasons: [], wakeAtMs: null };
-  const { nowMs, observation } = situation;
+  const { nowMs, observation, analysis, outstanding } = situation;
   const asked = applyRequest(before, situation.request, nowMs);
   if (observation === null) {
     const reason = 'the data plane does not answer: holding, nothing advances on missing data';
     return { next: asked, actions: [], reasons: [reason], wakeAtMs: nowMs + BLIND_MS };
   }
-  const fleet = sortFleet(rollout, observation.instances);
-  const input = { rollout, fleet, observation, analysis: situation.analysis, nowMs };
-  const state = turnBackIfNeeded({ ...input, state: asked });
+  const fleet = sortFleet(rollout, observation.instances, outstanding.stops);
+  const seen = { rollout, fleet, observation, analysis, outstanding, nowMs };
+  const state = turnBackIfNeeded({ ...seen, state: noteExposure(rollout, asked, observation, nowMs) });
   const phase = PHASES[state.phase as keyof typeof PHASES];
-  const result = phase({ ...input, state });
-  const done = isTerminal(result.state.phase);
-  return {
-    next: result.state,
-    actions: converge(rollout, result.state, result.wanted, fleet, observation, nowMs),
-    reasons: result.reasons,
-    wakeAtMs: done ? null : result.wakeAtMs,
-  };
+  const result = phase({ ...seen, state });
+  const { wanted, reasons } = result;
+  const actions = converge({ ...seen, state: result.state, wanted });
+  const { next, ended } = endWhenQuiet(state, result, actions.length === 0, nowMs, rollout);
+  if (ended) return { next, actions: [], reasons, wakeAtMs: null };
+  return { next, actions, reasons, wakeAtMs: result.wakeAtMs };
+}
+
+/** After the phase had this much longer than its deadlines, what is left at the data plane is for the lane to heal. */
+const QUIET_LIMIT_MS = 60_000;
+
+/** A rollout ends when nothing is left to do: nobody looks after the actions of one that has ended. */
+function endWhenQuiet(
+  before: RolloutState,
+  { state }: PhaseResult,
+  quiet: boolean,
+  nowMs: number,
+  { spec }: Rollout,
+): { next: RolloutState; ended: boolean } {
+  if (!isTerminal(state.phase)) return { next: state, ended: false };
+  const phase = state.turnedBack === null ? 'finishing' : 'rolling-back';
+  const phaseEnteredAtMs = before.phase === phase ? before.phaseEnteredAtMs : nowMs;
+  const limitMs = (2 * spec.readyDeadlineS + spec.drainS) * 1_000 + QUIET_LIMIT_MS;
+  if (quiet || nowMs >= phaseEnteredAtMs + limitMs) return { next: state, ended: true };
+  return { next: { ...state, phase, phaseEnteredAtMs }, ended: false };
+}
+
+/** The first moment the router was seen to send requests to the new version, whatever came of the pass that asked for it. */
+function noteExposure(
+  rollout: Rollout,
+  state: RolloutState,
+  observation: LaneObservation,
+  nowMs: number,
+): RolloutState {
+  if (state.exposedAtMs !== null || !carriesNew(rollout, observation)) return state;
+  return { ...state, exposedAtMs: nowMs };
 }
 
 const REVERSIBLE = ['preparing', 'stepping', 'promoting'];
@@ -67,7 +97,9 @@ function applyRequest(state: RolloutState, request: RolloutRequest | null, nowMs
     if (state.paused === null) return state;
     // A hold gives the step its full time again: what was measured before the pause may be old.
     const stepSettledAtMs = state.stepSettledAtMs === null ? null : nowMs;
-    return { ...state, paused: null, resumedStep: state.stepIndex, stepSettledAtMs };
+    const held = heldMs(state) + nowMs - state.paused.atMs;
+    const next = { ...state, paused: null, resumedStep: state.stepIndex, stepSettledAtMs, heldMs: held };
+    return next;
   }
   return turnBack(state, nowMs, `aborted by ${actor}: ${reason}`, actor, 'aborted');
 }
@@ -77,10 +109,9 @@ function turnBackIfNeeded(input: PhaseInput): RolloutState {
   const { state, rollout, analysis, fleet, nowMs } = input;
   if (!REVERSIBLE.includes(state.phase)) return state;
   const { spec } = rollout;
-  if (analysis?.verdict === 'fail' && state.exposedAtMs !== null) {
-    return turnBack(state, nowMs, `analysis: ${analysis.reason}`, 'policy:analysis', 'rolled-back');
-  }
   const outcome = state.exposedAtMs === null ? 'failed' : 'rolled-back';
+  if (analysis?.verdict === 'fail')
+    return turnBack(state, nowMs, `analysis: ${analysis.reason}`, 'policy:analysis', outcome);
   const broken = fleet.canary.find((instance) => instance.state === 'failed');
   if (broken)
     return turnBack(
@@ -99,7 +130,7 @@ function turnBackIfNeeded(input: PhaseInput): RolloutState {
     if (nowMs < state.paused.atMs + PAUSE_LIMIT_MS) return state;
     return turnBack(state, nowMs, 'paused for longer than a pause may last', 'system:worker', 'aborted');
   }
-  if (nowMs >= rollout.createdAtMs + spec.progressDeadlineS * 1_000) {
+  if (nowMs >= rollout.createdAtMs + heldMs(state) + spec.progressDeadlineS * 1_000) {
     return turnBack(
       state,
       nowMs,

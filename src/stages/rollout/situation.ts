@@ -1,4 +1,4 @@
-import type { Group, RouteBackend, Weights } from '../../kernel/dataplane.ts';
+import type { Group, RouteBackend, RouteMatch, Weights } from '../../kernel/dataplane.ts';
 import type { Digest } from '../../kernel/digest.ts';
 import type { Rollout, RolloutRequest, RolloutState } from '../../kernel/rollout.ts';
 import type { Verdict } from '../../kernel/verdict.ts';
@@ -13,7 +13,19 @@ export type Action =
       weights: Weights;
       backends: readonly RouteBackend[];
       mirror: { group: Group; percent: number } | null;
+      match: readonly RouteMatch[];
     };
+
+/**
+ * Orders of earlier passes whose effect is not seen yet. They may still arrive, also from a worker that was taken for dead,
+ * so a pass neither builds on them nor takes them back by silence: it gives a newer order, which fences the older ones off.
+ */
+export interface Outstanding {
+  /** The router is not seen to carry the newest route ordered, or none was ordered by this rollout so far. */
+  route: boolean;
+  /** Instances whose stop was ordered; they never serve again. */
+  stops: readonly string[];
+}
 
 /** All a planner may know. `observation` is null when the data plane did not answer. */
 export interface Situation {
@@ -21,6 +33,7 @@ export interface Situation {
   observation: LaneObservation | null;
   analysis: { verdict: Verdict; reason: string; atMs: number } | null;
   request: RolloutRequest | null;
+  outstanding: Outstanding;
 }
 
 export interface Plan {
@@ -46,6 +59,7 @@ export interface PhaseInput {
   fleet: Fleet;
   observation: LaneObservation;
   analysis: Situation['analysis'];
+  outstanding: Outstanding;
   nowMs: number;
 }
 
@@ -57,6 +71,13 @@ export const HOLD_MS = 1_000;
 export const BLIND_MS = 500;
 /** A pause ends in an abort after this long: nothing waits for ever. */
 export const PAUSE_LIMIT_MS = 24 * 3_600_000;
+/** A reason is for people and for the ledger: what an instance wrote last may be long. */
+const REASON_CHARACTERS = 1_000;
+/** Time the rollout was paused before its last resume; it does not count against the progress deadline. */
+export function heldMs(state: RolloutState & { heldMs?: number }): number {
+  return state.heldMs ?? 0;
+}
+
 /** Restarts of one new instance that mean the version does not stay up. */
 export const CRASH_LIMIT = 3;
 
@@ -68,7 +89,7 @@ export function turnBack(
   by: string,
   terminal: 'rolled-back' | 'aborted' | 'failed',
 ): RolloutState {
-  const turnedBack = { atMs: nowMs, reason, by, terminal };
+  const turnedBack = { atMs: nowMs, reason: reason.slice(0, REASON_CHARACTERS), by, terminal };
   return {
     ...state,
     phase: 'rolling-back',

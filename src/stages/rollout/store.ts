@@ -1,6 +1,6 @@
 import type { InstanceSpec, LaneRoute } from '../../kernel/dataplane.ts';
 import type { Digest } from '../../kernel/digest.ts';
-import { type Lane, laneOf } from '../../kernel/ids.ts';
+import { laneOf } from '../../kernel/ids.ts';
 import type {
   Rollout,
   RolloutKind,
@@ -10,6 +10,7 @@ import type {
 } from '../../kernel/rollout.ts';
 import type { Verdict } from '../../kernel/verdict.ts';
 import { json, type Queryable, type Transaction } from '../../platform/postgres/database.ts';
+import { NO_ORDERS, type Orders } from './orders.ts';
 import type { Action, Plan } from './situation.ts';
 
 /** How an instance of one version runs; everything of an InstanceSpec that the version and environment decide. */
@@ -40,6 +41,7 @@ export interface ActiveRollout {
   repository: string;
   analysis: { verdict: Verdict; reason: string; atMs: number } | null;
   reasons: readonly string[];
+  orders: Orders;
 }
 
 interface Row {
@@ -56,6 +58,7 @@ interface Row {
   reasons: string[];
   generation: number;
   fence: number;
+  orders: Orders | null;
   promotion_id: string | null;
   release_id: string | null;
   repository: string;
@@ -68,6 +71,10 @@ interface Row {
 /** A claim lasts this long: a worker that dies in a pass delays it by no more. */
 const CLAIM_MS = 2_000;
 
+export function claimEnd(claimedAtMs: number): number {
+  return claimedAtMs + CLAIM_MS;
+}
+
 /** Due rollouts, claimed by moving their wake-up; two workers never get the same one within a claim. */
 export async function claimDue(database: Queryable, nowMs: number, limit: number): Promise<ActiveRollout[]> {
   const rows = await database.query<Row>(
@@ -79,7 +86,7 @@ export async function claimDue(database: Queryable, nowMs: number, limit: number
      )
      select c.*, a.verdict, a.reason as analysis_reason, a.updated_at as analysed_at
      from claimed c left join analyses a on a.rollout_id = c.id`,
-    [new Date(nowMs), limit, new Date(nowMs + CLAIM_MS)],
+    [new Date(nowMs), limit, new Date(claimEnd(nowMs))],
   );
   return rows.map(toActive);
 }
@@ -106,24 +113,24 @@ function toActive(row: Row): ActiveRollout {
     repository: row.repository,
     analysis: verdict === null || at === null ? null : { verdict, reason: reason ?? '', atMs: at.getTime() },
     reasons: row.reasons,
+    orders: row.orders ?? NO_ORDERS,
   };
 }
 
-/** Passes that changed nothing: only the next wake-up is written, all in one statement. A wake-up that came meanwhile wins. */
-export async function scheduleNext(
+/** Moves wake-ups, all in one statement. One that is no longer at `fromMs` was moved by somebody who wants a look: it stays. */
+export async function reschedule(
   database: Queryable,
-  passes: readonly { id: string; wakeAtMs: number }[],
-  claimedAtMs: number,
+  wakes: readonly { id: string; fromMs: number; toMs: number }[],
 ): Promise<void> {
-  if (passes.length === 0) return;
+  if (wakes.length === 0) return;
   await database.query(
-    `update rollouts r set wake_at = n.wake_at
-     from unnest($1::text[], $2::timestamptz[]) as n(id, wake_at)
-     where r.id = n.id and r.ended_at is null and r.wake_at = $3`,
+    `update rollouts r set wake_at = n.to_at
+     from unnest($1::text[], $2::timestamptz[], $3::timestamptz[]) as n(id, from_at, to_at)
+     where r.id = n.id and r.ended_at is null and r.wake_at = n.from_at`,
     [
-      passes.map((pass) => pass.id),
-      passes.map((pass) => new Date(pass.wakeAtMs)),
-      new Date(claimedAtMs + CLAIM_MS),
+      wakes.map((wake) => wake.id),
+      wakes.map((wake) => new Date(wake.fromMs)),
+      wakes.map((wake) => new Date(wake.toMs)),
     ],
   );
 }
@@ -132,11 +139,14 @@ export async function scheduleNext(
 export interface ChangedPass {
   active: ActiveRollout;
   plan: Plan;
+  /** What is on order at the data plane once its actions are. */
+  orders: Orders;
 }
 
 /**
  * Compare-and-swap of the generation together with the next state and its pending actions. Returns the ids that were
- * swapped; the others lost to another pass and must not act.
+ * swapped; the others lost to another pass and must not act. A wake-up that came since the claim (taken at `nowMs`) stays:
+ * whoever asked for it may not have been heard by this pass. A request is done with only if it is the one that was read.
  */
 export async function swapStates(
   tx: Transaction,
@@ -147,11 +157,12 @@ export async function swapStates(
   const rows = await tx.query<{ id: string }>(
     `update rollouts r
      set state = n.state, phase = n.state->>'phase', reasons = n.reasons, generation = r.generation + 1,
-         wake_at = n.wake_at, updated_at = $6::timestamptz, ended_at = case when n.wake_at is null then $6::timestamptz end,
+         wake_at = case when n.wake_at is null or r.wake_at = $9::timestamptz then n.wake_at else least(r.wake_at, n.wake_at) end,
+         updated_at = $6::timestamptz, ended_at = case when n.wake_at is null then $6::timestamptz end,
          outcome = case when n.wake_at is null then n.state->>'phase' end,
-         request = case when r.request->>'atMs' = n.request_at then null else r.request end
-     from unnest($1::text[], $2::integer[], $3::jsonb[], $4::jsonb[], $5::timestamptz[], $7::text[])
-       as n(id, generation, state, reasons, wake_at, request_at)
+         request = case when r.request = n.request then null else r.request end, orders = n.orders
+     from unnest($1::text[], $2::integer[], $3::jsonb[], $4::jsonb[], $5::timestamptz[], $7::jsonb[], $8::jsonb[])
+       as n(id, generation, state, reasons, wake_at, request, orders)
      where r.id = n.id and r.generation = n.generation and r.ended_at is null
      returning r.id`,
     [
@@ -161,7 +172,9 @@ export async function swapStates(
       passes.map((pass) => json(pass.plan.reasons)),
       passes.map((pass) => (pass.plan.wakeAtMs === null ? null : new Date(pass.plan.wakeAtMs))),
       now,
-      passes.map((pass) => (pass.active.request === null ? null : String(pass.active.request.atMs))),
+      passes.map((pass) => (pass.active.request === null ? null : json(pass.active.request))),
+      passes.map((pass) => json(pass.orders)),
+      new Date(claimEnd(nowMs)),
     ],
   );
   const swapped = new Set(rows.map((row) => row.id));
@@ -262,9 +275,4 @@ export async function startAnalysis(
      on conflict (rollout_id) do nothing`,
     [rolloutId, json(analysis), new Date(nowMs)],
   );
-}
-
-export function laneKey(lane: Lane): { service: string; environment: string } {
-  const slash = lane.indexOf('/');
-  return { service: lane.slice(0, slash), environment: lane.slice(slash + 1) };
 }

@@ -1,7 +1,7 @@
 import type { InstanceSpec, InstanceStatus, LaneRoute } from '../../../kernel/dataplane.ts';
 import type { Lane } from '../../../kernel/ids.ts';
-import type { Target } from '../apply.ts';
 import type { LaneObservation } from '../fleet.ts';
+import type { Target } from '../ports.ts';
 
 /** The parts of the host agent's and the router's clients that this target uses. */
 export interface HostAgent {
@@ -19,16 +19,18 @@ export interface LaneRouter {
 export function processTarget(agent: HostAgent, router: LaneRouter): Target {
   return {
     async observe(lanes) {
-      try {
-        const [instances, applied] = await Promise.all([
-          agent.list(),
-          Promise.all(lanes.map(async (lane) => [lane, await router.get(lane)] as const)),
-        ]);
-        return new Map(applied.map(([lane, state]) => [lane, observation(lane, state, instances)]));
-      } catch {
-        // Blind: the planner holds.
-        return new Map();
-      }
+      const seen = new Map<Lane, LaneObservation>();
+      // Blind without the agent: the planner holds.
+      const instances = await agent.list().catch(() => null);
+      if (instances === null) return seen;
+      // After the list: an instance the route leaves out is never younger than what is known of it.
+      await Promise.all(
+        lanes.map(async (lane) => {
+          const state = await router.get(lane).catch(() => undefined);
+          if (state !== undefined) seen.set(lane, observation(lane, state, instances));
+        }),
+      );
+      return seen;
     },
     async perform({ lane, fence, runtime, action }) {
       if (action.kind === 'stop-instance') {
@@ -36,8 +38,8 @@ export function processTarget(agent: HostAgent, router: LaneRouter): Target {
         return;
       }
       if (action.kind === 'route') {
-        const { weights, backends, mirror } = action;
-        const { listen, match, sticky } = runtime;
+        const { weights, backends, mirror, match } = action;
+        const { listen, sticky } = runtime;
         await router.apply({ lane, fence, listen, backends, weights, match, sticky, mirror });
         return;
       }
