@@ -30,6 +30,7 @@ import { readRollout, rolloutRoutes } from '../stages/rollout/routes.ts';
 import { ensureCommit } from '../stages/source/apply.ts';
 import { sourceRoutes } from '../stages/source/routes.ts';
 import type { Authenticator } from '../support/access/authenticate.ts';
+import { authorize } from '../support/access/authorize.ts';
 import { accessRoutes } from '../support/access/routes.ts';
 import { SESSION_COOKIE } from '../support/access/token.ts';
 import { append } from '../support/ledger/append.ts';
@@ -111,12 +112,15 @@ export function apiRoutes(machine: Machine, authenticator: Authenticator): Route
       evidenceAfter: async (id, n) =>
         (await readEvidence(database, id, n))?.points.map((point) => point) ?? [],
       matrix: (context) => matrix.handle(context, { params: {}, query: {}, body: undefined }),
-      stillAllowed: (context) =>
-        authenticator.authenticate({
+      async stillAllowed(context) {
+        const principal = await authenticator.authenticate({
           authorization: one(context.headers.authorization),
           cookie: one(context.headers.cookie),
           source: 'stream',
-        }),
+        });
+        if (principal === null) return null;
+        return authorize(await machine.access(), principal, 'read', {}).allowed ? principal : null;
+      },
     }),
   ];
 }

@@ -19,7 +19,8 @@ export interface StreamDeps {
 
 const POLL_MS = 500;
 const PING_MS = 10_000;
-const REAUTHORIZE_MS = 4_000;
+/** What a server believes of a token (2 s), this, and a poll stay below the 5 s in which a revocation must cut. */
+const REAUTHORIZE_MS = 2_000;
 const MATRIX_MS = 1_000;
 const MAX_ROLLOUTS = 20;
 const PAGE = 500;
