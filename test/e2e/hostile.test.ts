@@ -124,12 +124,10 @@ test("a lane's port that somebody else has: said in the rollout and on the home 
 
 test('git addresses that lead nowhere, or somewhere else: refused with the reason, nothing registered', async () => {
   const register = (repository: string) =>
-    installation
-      .api()
-      .call<{ code: string; detail: string; hint?: string }>('POST', '/v1/services', {
-        repository,
-        branch: 'main',
-      });
+    installation.api().call<{ code: string; detail: string; hint?: string }>('POST', '/v1/services', {
+      repository,
+      branch: 'main',
+    });
   const cases: [string, number, string][] = [
     ['ftp://example.org/shop.git', 422, 'invalid_input'],
     ['ext::sh -c "touch /tmp/owned"', 422, 'invalid_input'],
