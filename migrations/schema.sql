@@ -112,6 +112,17 @@ create table idempotency_keys (
   response jsonb,
   created_at timestamp with time zone not null
 );
+create table lane_minutes (
+  service text not null,
+  environment text not null,
+  at timestamp with time zone not null,
+  instance text not null,
+  digest text not null,
+  control boolean not null,
+  requests integer not null,
+  errors integer not null,
+  latency jsonb not null
+);
 create table lane_samples (
   service text not null,
   environment text not null,
@@ -317,6 +328,7 @@ alter table decisions add constraint decisions_pkey PRIMARY KEY (id);
 alter table evidence_points add constraint evidence_points_pkey PRIMARY KEY (rollout_id, n);
 alter table hook_deliveries add constraint hook_deliveries_pkey PRIMARY KEY (forge, delivery);
 alter table idempotency_keys add constraint idempotency_keys_pkey PRIMARY KEY (actor, key);
+alter table lane_minutes add constraint lane_minutes_pkey PRIMARY KEY (service, environment, at, instance);
 alter table lane_samples add constraint lane_samples_pkey PRIMARY KEY (service, environment, at);
 alter table lanes add constraint lanes_pkey PRIMARY KEY (service, environment);
 alter table ledger_checkpoints add constraint ledger_checkpoints_pkey PRIMARY KEY (size);
@@ -367,6 +379,7 @@ alter table rollouts add constraint rollouts_service_environment_fkey FOREIGN KE
 
 CREATE INDEX builds_release ON builds USING btree (release_id);
 CREATE INDEX decisions_digest ON decisions USING btree (digest, environment);
+CREATE INDEX lane_minutes_at ON lane_minutes USING btree (at);
 CREATE INDEX ledger_entries_service ON ledger_entries USING btree (service, index);
 CREATE INDEX ledger_entries_subject ON ledger_entries USING btree (subject, index);
 CREATE UNIQUE INDEX promotions_open ON promotions USING btree (service, environment, digest) WHERE (ended_at IS NULL);

@@ -6,6 +6,7 @@ import { createLogger } from '../../platform/log.ts';
 import { json } from '../../platform/postgres/database.ts';
 import { type TestDatabase, testDatabase } from '../../platform/postgres/testing.ts';
 import { type AnalyzeDeps, reconcileAnalyses } from './apply.ts';
+import { loadMinutes } from './minutes.ts';
 import { historyRecorder } from './recorder.ts';
 import { analyzeRoutes, evidenceSeries } from './routes.ts';
 import { loadAnalyses, MAX_POINTS, readEvidence, thinEvidence, writeAnalyses } from './store.ts';
@@ -296,26 +297,76 @@ test('hundreds of analyses are one load and one write a pass', async () => {
   assert.equal(statements, 2);
 });
 
-test('history seen by the worker before the rollout makes the first looks sharper', async () => {
-  const history = historyRecorder();
-  services = ['shop'];
-  for (let i = 0; i < 61 * 6; i++) {
+async function watchedFor(seconds: number, change: Partial<AnalyzeDeps>) {
+  for (let i = 0; i < seconds; i++) {
     traffic.run(1, { stable: HEALTHY });
-    history.observe(stats());
+    await reconcileAnalyses(deps(change));
   }
-  const known = history.of('shop/prod');
-  assert.equal(known?.minutes, 6);
+}
+
+const clump = async () => (await loadAnalyses(pg.database, '', 1))[0]?.state?.metrics[0]?.dispersion.g ?? 99;
+const VERSIONS = { digest: NEW, previousDigest: OLD };
+
+test('history seen by the worker before the rollout makes the first looks sharper, also after the worker was killed', async () => {
+  services = ['shop'];
+  await pg.database.query('truncate lane_minutes');
+  const before = historyRecorder();
+  await watchedFor(6 * 60, { history: before });
+  const known = before.of('shop/prod', VERSIONS)?.minutes;
+  assert.equal(known?.windows, 6);
   assert.deepEqual(
-    known?.instances.map(({ id, requests }) => [id, requests[3]]),
+    known?.instances.map(({ id, other, requests }) => [id, other, requests[3]]),
     [
-      ['s1', 3000],
-      ['s2', 3000],
+      ['s1', false, 3000],
+      ['s2', false, 3000],
     ],
   );
+  const history = historyRecorder();
+  traffic.run(1, { stable: HEALTHY });
+  await reconcileAnalyses(deps({ history }));
+  assert.deepEqual(history.of('shop/prod', VERSIONS)?.minutes, before.of('shop/prod', VERSIONS)?.minutes);
   services = [];
   const id = await rollout('shop');
   await passes(2, EQUAL, { history });
-  const [loaded] = await loadAnalyses(pg.database, '', 1);
-  assert.equal(loaded?.rolloutId, id);
-  assert.ok((loaded?.state?.metrics[0]?.dispersion.g ?? 3) < 1.5);
+  assert.equal((await loadAnalyses(pg.database, '', 1))[0]?.rolloutId, id);
+  assert.ok((await clump()) < 1.5, `${await clump()}`);
+});
+
+test('minutes are kept once by two workers, for half an hour, and lanes apart', async () => {
+  await pg.database.query('truncate lane_minutes');
+  services = ['one', 'two'];
+  const both = [historyRecorder(), historyRecorder()];
+  for (let i = 0; i < 125; i++) {
+    traffic.run(1, { stable: HEALTHY });
+    for (const history of both) await reconcileAnalyses(deps({ history }));
+  }
+  const kept = await loadMinutes(pg.database, traffic.atMs);
+  const names = kept.map(({ lane, instance, atMs }) => `${lane} ${instance} ${atMs}`);
+  assert.equal(new Set(names).size, names.length);
+  assert.equal(kept.length, 2 * 2 * 2);
+  traffic.run(31 * 60, {});
+  traffic.run(1, { stable: HEALTHY });
+  await reconcileAnalyses(deps({ history: historyRecorder() }));
+  assert.deepEqual(await loadMinutes(pg.database, traffic.atMs), []);
+  await watchedFor(125, { history: historyRecorder() });
+  const [{ left } = { left: 0 }] = await pg.database.query<{ left: number }>(
+    'select count(*)::int as left from lane_minutes where at < $1',
+    [new Date(traffic.atMs - 30 * 60_000)],
+  );
+  assert.equal(left, 0, 'what is older than half an hour is forgotten');
+});
+
+test('a history that cannot be read or kept stops no analysis', async () => {
+  const id = await rollout('shop');
+  const broken = {
+    ...pg.database,
+    query: <Row>(text: string, values?: readonly unknown[]) =>
+      text.includes('lane_minutes')
+        ? Promise.reject(new Error('no such table'))
+        : pg.database.query<Row>(text, values),
+  };
+  const history = historyRecorder();
+  await reconcileAnalyses(deps({ database: broken, history }));
+  await passes(65, BROKEN, { database: broken, history });
+  assert.equal((await row(id)).verdict, 'fail');
 });

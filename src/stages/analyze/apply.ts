@@ -3,6 +3,7 @@ import type { Lane } from '../../kernel/ids.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type { Logger } from '../../platform/log.ts';
 import type { Database } from '../../platform/postgres/database.ts';
+import { recordHistory } from './minutes.ts';
 import { type Analysis, analyze } from './plan.ts';
 import type { HistoryRecorder } from './recorder.ts';
 import { type AnalysisRow, type AnalysisWrite, loadAnalyses, thinEvidence, writeAnalyses } from './store.ts';
@@ -34,7 +35,7 @@ export async function reconcileAnalyses(deps: AnalyzeDeps): Promise<number> {
   const observe = async () => {
     stats = await routerStats(deps);
     lanes = new Map(stats?.lanes.map((lane) => [lane.lane, lane]));
-    if (stats) deps.history?.observe(stats);
+    if (stats && deps.history) await recordHistory(deps, deps.history, stats);
   };
   if (deps.history) await observe();
   let afterId = '';
@@ -103,7 +104,7 @@ function judgeRow(
             backends: ofThisRollout(row, lane.backends),
           }
         : null;
-    const history = row.state === null ? (deps.history?.of(row.lane) ?? null) : null;
+    const history = row.state === null ? (deps.history?.of(row.lane, row) ?? null) : null;
     analysis = analyze(row.spec, row.state, snapshot, nowMs, { history });
   } catch (error) {
     deps.log.error({ err: error, rollout: row.rolloutId }, 'an analysis could not be judged');

@@ -1,14 +1,19 @@
 import { type InstanceIncrement, type Snapshot, sumIncrements } from './counters.ts';
 import { above, emptyCounts, nearestEdge, pack, total, unpack } from './histogram.ts';
-import type { AnalysisState, LaneHistory, MetricConfig, MetricState } from './state.ts';
+import type {
+  AnalysisState,
+  HistorySeries,
+  LaneHistory,
+  MetricConfig,
+  MetricState,
+  WindowSeries,
+} from './state.ts';
 import { learnDispersion } from './windows.ts';
 
 /** What was known of the control before it is compared with: the latency edges, its rates, its minutes. */
 
 /** Control requests after which a quantile's edge is fixed: enough that ten or so lie above it. */
 const REQUESTS_TO_FREEZE = { 0.5: 200, 0.95: 200, 0.99: 1000 } as const;
-/** Minutes of history that enter: those before a rollout say more of it than those of yesterday. */
-const MAX_HISTORY_MINUTES = 30;
 
 /** The stable instances' counters at the first look are history: they were served before the canary had traffic. */
 export function learnFromOrigin(
@@ -32,38 +37,46 @@ export function learnFromOrigin(
   setErrorRate(state, requests, errors);
 }
 
-/** Minutes of the control's instances before the first look. Better history than the bare counters, so it replaces them. */
+/** The lane before the first look. Better history than the bare counters, so it replaces them. */
 export function learnFromHistory(
   configs: readonly MetricConfig[],
   state: AnalysisState,
   history: LaneHistory,
 ): void {
-  const minutes = Math.min(history.minutes, MAX_HISTORY_MINUTES);
-  if (minutes < 1) return;
-  const instances = history.instances.map(({ id, requests, errors, latency }) => ({
-    id,
-    requests: requests.slice(-minutes),
-    errors: errors.slice(-minutes),
-    latency: latency.slice(-minutes),
-  }));
-  const sum = (values: readonly number[]) => values.reduce((all, value) => all + value, 0);
   configs.forEach((config, i) => {
     const metric = state.metrics[i] as MetricState;
     if (config.quantile !== null && metric.edge === null) return;
-    for (const one of instances) {
-      const n = config.quantile === null ? one.requests : one.latency.map(total);
-      const e =
-        metric.edge === null ? one.errors : one.latency.map((counts) => above(counts, metric.edge as number));
-      if (n.length === minutes && sum(n) > 0) metric.minutes.instances[one.id] = { n: [...n], e: [...e] };
-    }
-    metric.minutes.length = minutes;
+    fill(metric.minutes, history.minutes, metric.edge);
+    if (metric.tens) fill(metric.tens, history.tens, metric.edge);
     metric.dispersion = learnDispersion(metric.minutes, metric.tens, config.sigma0);
   });
-  setErrorRate(
-    state,
-    sum(instances.map(({ requests }) => sum(requests))),
-    sum(instances.map(({ errors }) => sum(errors))),
-  );
+  const { requests, errors } = ownTraffic(history);
+  setErrorRate(state, requests, errors);
+}
+
+/** The windows before those watched live. `edge` null: bad requests are errors, else the slow ones. */
+function fill(series: WindowSeries, before: HistorySeries, edge: number | null): void {
+  for (const { id, other, requests, errors, latency } of before.instances) {
+    const n = edge === null ? [...requests] : latency.map(total);
+    const e = edge === null ? [...errors] : latency.map((counts) => above(counts, edge));
+    if (sum(n) > 0) series.instances[id] = { n, e, ...(other ? { other } : {}) };
+  }
+  series.length = before.windows;
+}
+
+/** Of the version that is compared with; where none of it was recorded, of the lane. */
+function ownTraffic({ minutes, tens }: LaneHistory): { requests: number; errors: number } {
+  const longest = minutes.windows > 0 ? minutes : tens;
+  const own = longest.instances.filter(({ other }) => !other);
+  const instances = own.length > 0 ? own : longest.instances;
+  return {
+    requests: sum(instances.map(({ requests }) => sum(requests))),
+    errors: sum(instances.map(({ errors }) => sum(errors))),
+  };
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((all, value) => all + value, 0);
 }
 
 function setErrorRate(state: AnalysisState, requests: number, errors: number): void {

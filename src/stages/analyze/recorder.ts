@@ -1,110 +1,149 @@
 import type { BackendCounters, RouterStats } from '../../kernel/dataplane.ts';
 import type { Lane } from '../../kernel/ids.ts';
-import { BUCKETS, pack, unpack } from './histogram.ts';
-import type { LaneHistory, PackedCounts } from './state.ts';
-import { MINUTE_MS } from './windows.ts';
+import { BUCKETS, pack } from './histogram.ts';
+import type { LaneHistory } from './state.ts';
+import { addCount, type Count, endWindow, newWindows, seriesOf, type Windows } from './tally.ts';
+import { MINUTE_MS, TEN_SECONDS_MS } from './windows.ts';
 
 /**
- * The last half hour of each lane's stable instances, minute by minute, in memory: an analysis that knows how clumped and
- * how uneven the old version's errors are decides in half the time. Losing it costs speed, never soundness.
+ * The last half hour of each lane, minute by minute, and its last minutes in steps of ten seconds: an analysis that knows how
+ * clumped and how uneven the old version's errors and slow requests are decides in a fraction of the time. Instances that are
+ * gone count too: how requests go wrong is a trait of the lane. Losing it costs speed, never soundness.
  */
 
-const MAX_MINUTES = 30;
-/** Instances of a lane that are recorded; enough to see how they differ. */
-const MAX_INSTANCES = 32;
+export const HISTORY_MINUTES = 30;
+/** Ten-second windows stand in until there are three minutes. */
+const HISTORY_TENS = 18;
+/** Instances of a lane that are followed; more than a lane has. */
+const MAX_FOLLOWED = 512;
 
-interface Minute {
-  requests: number;
-  errors: number;
-  latency: PackedCounts;
+/** One instance's minute; `atMs` is its start. */
+export interface RecordedMinute extends Count {
+  lane: Lane;
+  instance: string;
+  atMs: number;
 }
 
-interface Recorded {
-  digest: string;
+interface Followed {
   last: BackendCounters;
-  /** Counters at the start of the minute under way. */
-  base: BackendCounters;
-  minutes: Minute[];
+  /** Counters at the start of the minute and of the ten seconds under way. */
+  minuteBase: BackendCounters;
+  tenBase: BackendCounters;
 }
 
 interface LaneRecord {
   bootId: string;
-  startedAtMs: number;
-  length: number;
-  instances: Map<string, Recorded>;
+  followed: Map<string, Followed>;
+  minutes: Windows;
+  tens: Windows;
 }
 
 export interface HistoryRecorder {
-  /** Takes one snapshot of all lanes; lanes and instances that are gone are forgotten. */
+  /** Takes one snapshot of all lanes. */
   observe(stats: RouterStats): void;
-  /** Whole minutes of the lane's stable instances; null when there is none yet. */
-  of(lane: Lane): LaneHistory | null;
+  /** What went before a rollout of `digest` over `previousDigest`; null when there is no whole window yet. */
+  of(lane: Lane, versions: { digest: string; previousDigest: string | null }): LaneHistory | null;
+  /** Minutes that ended since the last call. */
+  takeEnded(): RecordedMinute[];
+  restored(): boolean;
+  /** Takes in what a worker before this one recorded; what this one saw itself stands. */
+  restore(minutes: readonly RecordedMinute[]): void;
 }
 
-const NOTHING: Minute = { requests: 0, errors: 0, latency: [0] };
-
 export function historyRecorder(): HistoryRecorder {
-  let lanes = new Map<Lane, LaneRecord>();
+  const lanes = new Map<Lane, LaneRecord>();
+  let ended: RecordedMinute[] = [];
+  let restored = false;
+  const recordOf = (lane: Lane): LaneRecord => {
+    const known = lanes.get(lane);
+    if (known) return known;
+    const minutes = newWindows(MINUTE_MS, HISTORY_MINUTES);
+    const tens = newWindows(TEN_SECONDS_MS, HISTORY_TENS);
+    const record = { bootId: '', followed: new Map(), minutes, tens };
+    lanes.set(lane, record);
+    return record;
+  };
   return {
     observe(stats) {
-      const kept = new Map<Lane, LaneRecord>();
+      const listed = new Set<Lane>();
       for (const { lane, backends } of stats.lanes) {
-        const known = lanes.get(lane);
-        const record =
-          known?.bootId === stats.bootId
-            ? known
-            : {
-                bootId: stats.bootId,
-                startedAtMs: stats.atMs,
-                length: 0,
-                instances: new Map<string, Recorded>(),
-              };
-        observeLane(record, backends, stats.atMs);
-        kept.set(lane, record);
+        listed.add(lane);
+        const minutes = observeLane(recordOf(lane), backends, stats);
+        for (const minute of minutes) ended.push({ lane, ...minute });
       }
-      lanes = kept;
+      for (const [lane, { minutes }] of lanes) {
+        const newestMs = minutes.closed.at(-1)?.atMs ?? 0;
+        if (!listed.has(lane) && newestMs < stats.atMs - HISTORY_MINUTES * MINUTE_MS) lanes.delete(lane);
+      }
     },
-    of(lane) {
+    of(lane, versions) {
       const record = lanes.get(lane);
-      if (record === undefined || record.length === 0) return null;
-      const instances = [...record.instances].map(([id, { minutes }]) => {
-        const padded = [...new Array<Minute>(record.length - minutes.length).fill(NOTHING), ...minutes];
-        return {
-          id,
-          requests: padded.map(({ requests }) => requests),
-          errors: padded.map(({ errors }) => errors),
-          latency: padded.map(({ latency }) => unpack(latency)),
-        };
-      });
-      return { minutes: record.length, instances };
+      if (record === undefined || record.tens.closed.length + record.minutes.closed.length === 0) return null;
+      return { minutes: seriesOf(record.minutes, versions), tens: seriesOf(record.tens, versions) };
+    },
+    takeEnded() {
+      const taken = ended;
+      ended = [];
+      return taken;
+    },
+    restored: () => restored,
+    restore(kept) {
+      restored = true;
+      for (const { lane, instance, atMs, ...count } of kept)
+        addCount(recordOf(lane).minutes, atMs, instance, count);
     },
   };
 }
 
-function observeLane(record: LaneRecord, backends: readonly BackendCounters[], atMs: number): void {
-  const stable = backends.filter(({ group, latency }) => group === 'stable' && latency.length === BUCKETS);
-  const listed = new Set(stable.map(({ id }) => id));
-  for (const [id, { digest }] of record.instances) {
-    const same = stable.some((backend) => backend.id === id && backend.digest === digest);
-    if (!listed.has(id) || !same) record.instances.delete(id);
-  }
-  for (const backend of stable) {
-    const known = record.instances.get(backend.id);
-    if (known) {
-      if (wentDown(known.last, backend)) known.base = zero(backend);
-      known.last = backend;
-    } else if (record.instances.size < MAX_INSTANCES) {
-      record.instances.set(backend.id, { digest: backend.digest, last: backend, base: backend, minutes: [] });
+function observeLane(
+  record: LaneRecord,
+  backends: readonly BackendCounters[],
+  { atMs, bootId }: RouterStats,
+): Omit<RecordedMinute, 'lane'>[] {
+  // A router that started anew counts from zero.
+  if (record.bootId !== bootId) record.followed.clear();
+  const fresh = record.bootId !== '' && record.bootId !== bootId;
+  record.bootId = bootId;
+  for (const backend of backends) if (backend.latency.length === BUCKETS) follow(record, backend, fresh);
+  const ended: Omit<RecordedMinute, 'lane'>[] = [];
+  const tenAtMs = endWindow(record.tens, atMs);
+  const minuteAtMs = endWindow(record.minutes, atMs);
+  if (tenAtMs === null && minuteAtMs === null) return ended;
+  const listed = new Set(backends.map(({ id }) => id));
+  for (const [id, one] of record.followed) {
+    if (tenAtMs !== null) {
+      addTraffic(record.tens, tenAtMs, id, countSince(one.tenBase, one.last));
+      one.tenBase = one.last;
+    }
+    if (minuteAtMs !== null) {
+      const count = countSince(one.minuteBase, one.last);
+      if (addTraffic(record.minutes, minuteAtMs, id, count))
+        ended.push({ instance: id, atMs: minuteAtMs, ...count });
+      one.minuteBase = one.last;
+      if (!listed.has(id)) record.followed.delete(id);
     }
   }
-  if (atMs - record.startedAtMs < MINUTE_MS) return;
-  record.startedAtMs = atMs;
-  record.length = Math.min(MAX_MINUTES, record.length + 1);
-  for (const one of record.instances.values()) {
-    one.minutes.push(difference(one.base, one.last));
-    if (one.minutes.length > record.length) one.minutes.shift();
-    one.base = one.last;
+  return ended;
+}
+
+function follow({ followed }: LaneRecord, backend: BackendCounters, fresh: boolean): void {
+  const known = followed.get(backend.id);
+  if (known !== undefined && known.last.digest === backend.digest) {
+    if (wentDown(known.last, backend)) {
+      known.minuteBase = zero(backend);
+      known.tenBase = known.minuteBase;
+    }
+    known.last = backend;
+  } else if (followed.size < MAX_FOLLOWED) {
+    const base = fresh ? zero(backend) : backend;
+    followed.set(backend.id, { last: backend, minuteBase: base, tenBase: base });
   }
+}
+
+function addTraffic(windows: Windows, atMs: number, id: string, count: Count): boolean {
+  if (count.requests <= 0) return false;
+  addCount(windows, atMs, id, count);
+  return true;
 }
 
 function wentDown(before: BackendCounters, now: BackendCounters): boolean {
@@ -119,8 +158,9 @@ function zero(backend: BackendCounters): BackendCounters {
   return { ...backend, requests: 0, errors: 0, latency: new Array<number>(BUCKETS).fill(0) };
 }
 
-function difference(from: BackendCounters, to: BackendCounters): Minute {
+function countSince(from: BackendCounters, to: BackendCounters): Count {
   const requests = to.requests - from.requests;
   const latency = to.latency.map((count, i) => count - (from.latency[i] as number));
-  return { requests, errors: Math.min(requests, to.errors - from.errors), latency: pack(latency) };
+  const errors = Math.min(requests, to.errors - from.errors);
+  return { digest: to.digest, control: to.group !== 'canary', requests, errors, latency: pack(latency) };
 }

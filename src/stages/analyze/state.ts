@@ -53,10 +53,18 @@ export interface SeenInstance {
 /** Bucket counts without the empty ends: index of the first, then the counts. */
 export type PackedCounts = readonly number[];
 
-/** Requests and bad requests of one control instance, window by window. */
+/** Requests and bad ones of one instance, window by window. */
+export interface InstanceSeries {
+  n: number[];
+  e: number[];
+  /** It ran other bytes than the control: it shows how requests clump in this lane, not how the control's instances differ. */
+  other?: true;
+}
+
+/** Requests and bad requests of the control's instances, window by window. */
 export interface WindowSeries {
   /** All instances have the same number of complete windows. */
-  instances: Record<string, { n: number[]; e: number[] }>;
+  instances: Record<string, InstanceSeries>;
   /** The window under way. */
   current: Record<string, [n: number, e: number]>;
   startedAtMs: number;
@@ -136,14 +144,22 @@ export interface AnalysisState {
   last: { verdict: Verdict; reason: string };
 }
 
-/** Traffic of the control's instances before the analysis began, in whole minutes, oldest first. */
-export interface LaneHistory {
-  minutes: number;
+/** The lane's instances in windows of equal length before the analysis began, oldest first. */
+export interface HistorySeries {
+  windows: number;
   instances: readonly {
     id: string;
+    /** It ran other bytes than the control's. */
+    other: boolean;
     requests: readonly number[];
     errors: readonly number[];
-    /** Bucket counts of each minute. */
+    /** Bucket counts of each window. */
     latency: readonly (readonly number[])[];
   }[];
+}
+
+export interface LaneHistory {
+  minutes: HistorySeries;
+  /** The last minutes once more, in windows of ten seconds. */
+  tens: HistorySeries;
 }

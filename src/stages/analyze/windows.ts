@@ -1,4 +1,4 @@
-import { type InstanceMinutes, phiWindow, sigma2Pod } from './dispersion.ts';
+import { phiWindow, sigma2Pod } from './dispersion.ts';
 import type { Dispersion, WindowSeries } from './state.ts';
 
 /** Windows of the control's instances, from which the dispersion is learned. */
@@ -81,22 +81,31 @@ export function learnDispersion(
   sigma0: number,
 ): Dispersion {
   const series = enoughMinutes(minutes) || tens === null ? minutes : tens;
-  const used: InstanceMinutes[] = Object.values(series.instances).filter(({ n }) =>
-    n.some((requests) => requests > 0),
-  );
-  const watchedMinutes = Math.max(minutes.length, tens === null ? 0 : tens.length / 6);
+  const used = Object.values(series.instances).filter(({ n }) => n.some((requests) => requests > 0));
+  const same = used.filter(({ other }) => !other);
+  const watchedMinutes = Math.max(shared(minutes), tens === null ? 0 : shared(tens) / 6);
   const phi0 = 1 + (PHI_UNKNOWN - 1) * 2 ** (-watchedMinutes / PHI_HALVES_MINUTES);
-  if (used.length === 1) return dispersion(PHI_SINGLE, sigma0 * sigma0, 1);
-  if (used.length === 0 || series.length < ENOUGH_TENS) return dispersion(phi0, sigma0 * sigma0, used.length);
+  if (used.length > 0 && shared(series) === 0) return dispersion(PHI_SINGLE, sigma0 * sigma0, same.length);
+  if (used.length === 0 || series.length < ENOUGH_TENS) return dispersion(phi0, sigma0 * sigma0, same.length);
   const phi = phiWindow(used, phi0);
   const sums = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
   const sigma2 = sigma2Pod(
-    used.map(({ n }) => sums(n)),
-    used.map(({ e }) => sums(e)),
+    same.map(({ n }) => sums(n)),
+    same.map(({ e }) => sums(e)),
     phi,
     sigma0,
   );
-  return dispersion(phi, sigma2, used.length);
+  return dispersion(phi, sigma2, same.length);
+}
+
+/** Windows in which several instances had traffic: one alone shows nothing of how requests clump. */
+function shared({ instances, length }: WindowSeries): number {
+  const series = Object.values(instances);
+  let count = 0;
+  for (let k = 0; k < length; k++) {
+    if (series.filter(({ n }) => (n[k] ?? 0) > 0).length > 1) count += 1;
+  }
+  return count;
 }
 
 function dispersion(phi: number, sigma2: number, instances: number): Dispersion {

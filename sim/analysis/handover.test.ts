@@ -1,0 +1,28 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { BAD, handover, SOUND } from './handover.ts';
+
+const RUNS = 40;
+const outcomes = (run: (seed: number) => ReturnType<typeof handover>) =>
+  Array.from({ length: RUNS }, (_, i) => run(50_000 + i));
+const median = (values: readonly (number | null)[]) =>
+  values.map((value) => value ?? Number.POSITIVE_INFINITY).sort((a, b) => a - b)[RUNS / 2] as number;
+
+test('a bad release a minute after a good one is found in a third of the time it takes without history', () => {
+  const known = outcomes((seed) => handover(seed, BAD));
+  const unknown = outcomes((seed) => handover(seed, BAD, SOUND, 0));
+  const seconds = median(known.map(({ failedAtS }) => failedAtS));
+  assert.ok(seconds <= 20, `${seconds} s`);
+  assert.ok(median(unknown.map(({ failedAtS }) => failedAtS)) >= 1.5 * seconds);
+  assert.ok(median(known.map(({ failures }) => failures)) <= 10);
+});
+
+test('a release that is no worse is left alone, also where errors come in clumps', () => {
+  const sound = outcomes((seed) => handover(seed, SOUND)).filter(({ failedAtS }) => failedAtS !== null);
+  assert.ok(sound.length <= 2, `${sound.length} of ${RUNS}`);
+  const clumped = { ...SOUND, fails: 0.01, clump: 5 };
+  const rolledBack = outcomes((seed) => handover(seed, clumped, clumped)).filter(
+    ({ failedAtS }) => failedAtS !== null,
+  );
+  assert.ok(rolledBack.length <= 5, `${rolledBack.length} of ${RUNS}`);
+});
