@@ -17,13 +17,13 @@ const UP_DEADLINE_MS = 60_000;
 const STOP_DEADLINE_MS = 12_000;
 const run = promisify(execFile);
 
-/** What somebody else's machine gives: no variable of ours, and npm's cache, so that a network is hardly needed. */
+/** What somebody else's machine gives: nothing of ours; how npm reaches its registry and cache is theirs. */
 function environment(): NodeJS.ProcessEnv {
-  const { PATH, HOME, npm_config_cache } = process.env;
+  const reach =
+    /^(npm_config_(?!local_prefix|prefix)|https?_proxy$|no_proxy$|node_extra_ca_certs$|home$|tmpdir$)/i;
   return {
-    PATH: `${dirname(process.execPath)}:${PATH}`,
-    HOME,
-    ...(npm_config_cache === undefined ? {} : { npm_config_cache }),
+    ...Object.fromEntries(Object.entries(process.env).filter(([name]) => reach.test(name))),
+    PATH: `${dirname(process.execPath)}:${process.env.PATH}`,
     npm_config_update_notifier: 'false',
     NO_COLOR: '1',
   };
@@ -44,8 +44,8 @@ describe('the package', () => {
       { filename: string; files: { path: string }[] },
     ];
     packed = files.map(({ path }) => path);
-    await writeFile(join(project, 'package.json'), '{ "name": "somebody", "private": true }\n');
-    await npm(project, 'install', '--prefer-offline', '--no-audit', '--no-fund', join(home, filename));
+    await writeProject(project, `file:${join(home, filename)}`);
+    await npm(project, 'ci', '--prefer-offline', '--no-audit', '--no-fund');
     slipway = join(project, 'node_modules/.bin/slipway');
   });
   after(() => rm(home, { recursive: true, force: true, maxRetries: 5 }));
@@ -104,7 +104,7 @@ describe('the package', () => {
         () => child.exitCode === null,
         () => said,
       );
-      assert.deepEqual(await (await fetch(`${url}/v1/health`)).json(), { status: 'ok' });
+      assert.equal(((await (await fetch(`${url}/v1/health`)).json()) as { status: string }).status, 'ok');
       assert.match(await (await fetch(url)).text(), /<script type="module"/);
       const token = (await readFile(join(data, 'run/admin-token'), 'utf8')).trim();
       const answer = await fetch(`${url}/v1/services`, { headers: { authorization: `Bearer ${token}` } });
@@ -120,6 +120,32 @@ describe('the package', () => {
     assert.ok(existsSync(join(data, 'postgres')), 'data stays');
   });
 });
+
+interface Lock {
+  lockfileVersion: number;
+  packages: Record<string, { dev?: boolean; [member: string]: unknown }>;
+}
+
+/**
+ * A project that depends on the tarball and nothing else, locked to the versions of our own lockfile: npm has those in its
+ * cache since it installed them here, so that nothing has to be fetched.
+ */
+async function writeProject(project: string, tarball: string): Promise<void> {
+  const root = { name: 'somebody', version: '1.0.0', private: true, dependencies: { slipway: tarball } };
+  const lock = JSON.parse(await readFile(join(ROOT, 'package-lock.json'), 'utf8')) as Lock;
+  const { version, dependencies, bin, engines } = lock.packages[''] ?? {};
+  const shipped = Object.entries(lock.packages).filter(([path, { dev }]) => path !== '' && !dev);
+  const packages = {
+    '': root,
+    'node_modules/slipway': { version, resolved: tarball, dependencies, bin, engines },
+    ...Object.fromEntries(shipped),
+  };
+  await writeFile(join(project, 'package.json'), JSON.stringify(root));
+  await writeFile(
+    join(project, 'package-lock.json'),
+    JSON.stringify({ ...root, lockfileVersion: lock.lockfileVersion, requires: true, packages }),
+  );
+}
 
 async function address(data: string, alive: () => boolean, said: () => string): Promise<string> {
   for (const started = Date.now(); Date.now() - started < UP_DEADLINE_MS; await pause(100)) {
