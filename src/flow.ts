@@ -1,5 +1,12 @@
 import type { Machine } from './flow/machine.ts';
-import { analyzeLoop, queueTasks, rolloutLoop, sampleLoop, sequenceLoop } from './flow/reconcilers.ts';
+import {
+  analyzeLoop,
+  laneLoop,
+  queueTasks,
+  rolloutLoop,
+  sampleLoop,
+  sequenceLoop,
+} from './flow/reconcilers.ts';
 import type { TaskHandler } from './platform/queue/queue.ts';
 
 /**
@@ -71,6 +78,7 @@ export async function work(machine: Machine): Promise<Work> {
     loops: [
       { name: 'ledger', run: (signal) => sequenceLoop(machine, signal) },
       { name: 'rollouts', run: (signal) => rolloutLoop(machine, signal) },
+      { name: 'lanes', run: (signal) => laneLoop(machine, signal) },
       { name: 'analyses', run: (signal) => analyzeLoop(machine, signal) },
       { name: 'samples', run: (signal) => sampleLoop(machine, signal) },
     ],

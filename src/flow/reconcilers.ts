@@ -10,6 +10,7 @@ import { runBuild } from '../stages/build/apply.ts';
 import { createSampler } from '../stages/observe/sampler.ts';
 import { createPromotion, reconcilePromotion } from '../stages/promote/apply.ts';
 import { reconcileRollouts } from '../stages/rollout/apply.ts';
+import { reconcileLanes } from '../stages/rollout/lanes.ts';
 import { pollService } from '../stages/source/apply.ts';
 import { readConfigAt } from '../stages/source/config.ts';
 import { fileHeadStore, type HeadStore } from '../support/ledger/head.ts';
@@ -24,6 +25,7 @@ const POLL_SOURCES_MS = 15_000;
 const ROLLOUT_TICK_MS = 100;
 const ANALYZE_TICK_MS = 1_000;
 const SAMPLE_TICK_MS = 1_000;
+const LANE_TICK_MS = 3_000;
 /** A ledger that does not fit its head is looked at again this often: a person may have restored it. */
 const TAMPERED_RECHECK_MS = 5_000;
 
@@ -102,6 +104,13 @@ export async function rolloutLoop(machine: Machine, signal: AbortSignal): Promis
   await forever(machine, 'rollouts', ROLLOUT_TICK_MS, signal, async () => {
     while ((await reconcileRollouts(deps)) >= 500 && !signal.aborted);
   });
+}
+
+/** Lanes in which nothing moves are looked after too: a router or an agent may have lost its state. */
+export async function laneLoop(machine: Machine, signal: AbortSignal): Promise<void> {
+  const deps = rolloutDeps(machine);
+  const memory = new Map();
+  await forever(machine, 'lanes', LANE_TICK_MS, signal, () => reconcileLanes(deps, memory));
 }
 
 export async function analyzeLoop(machine: Machine, signal: AbortSignal): Promise<void> {
