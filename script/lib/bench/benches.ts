@@ -59,6 +59,7 @@ const ALL: readonly Bench[] = [
     'reconcile',
     'Reconcile passes a second with 1,000 and 10,000 active rollouts on one worker. Goal: 5,000/s.',
     ['bench/reconcile.ts'],
+    { quick: ['bench/reconcile.ts', '200'] },
   ),
   bench(
     'analysis',
