@@ -65,20 +65,19 @@ async function run(files: readonly string[]): Promise<number> {
   const skipped = Number(summary.get('skipped') ?? 0) + Number(summary.get('todo') ?? 0);
   const refused = process.env.CI === 'true' && skipped > 0;
   if (refused) process.stdout.write(`\n${skipped} tests were skipped, which CI does not take\n`);
-  // What failed is told after the summary: say the summary again, so that it closes the output.
-  if (code !== 0 || refused)
-    process.stdout.write(`\n${[...summary].map(([name, value]) => `ℹ ${name} ${value}`).join('\n')}\n`);
+  process.stdout.write(`\n${[...summary].map(([name, value]) => `ℹ ${name} ${value}`).join('\n')}\n`);
   return code === 0 && refused ? 1 : (code ?? 1);
 }
 
-/** Writes the output through, and gives the summary in it. */
+/** Writes the output through, but keeps the summary back: what failed is told after it, and it has to close the output. */
 async function passOn(output: NodeJS.ReadableStream): Promise<Map<string, string>> {
   const summary = new Map<string, string>();
   for await (const line of createInterface({ input: output })) {
-    process.stdout.write(`${line}\n`);
-    const plain = stripVTControlCharacters(line);
-    const match = /^ℹ (tests|suites|pass|fail|cancelled|skipped|todo|duration_ms) ([\d.]+)$/.exec(plain);
+    const match = /^ℹ (tests|suites|pass|fail|cancelled|skipped|todo|duration_ms) ([\d.]+)$/.exec(
+      stripVTControlCharacters(line),
+    );
     if (match) summary.set(match[1] as string, match[2] as string);
+    else process.stdout.write(`${line}\n`);
   }
   return summary;
 }
