@@ -1,6 +1,6 @@
 import type { ServiceConfig } from '../kernel/config.ts';
 import type { Digest } from '../kernel/digest.ts';
-import { formatDiagnostic, isSlipwayError } from '../kernel/errors.ts';
+import { formatDiagnostic, isSlipwayError, type SlipwayError } from '../kernel/errors.ts';
 import type { EntryBody } from '../kernel/event.ts';
 import { newId } from '../kernel/ids.ts';
 import type { Clock } from '../platform/clock.ts';
@@ -33,6 +33,7 @@ export interface ReleaseDeps {
     },
   ): Promise<unknown>;
   wakeRelease(tx: Queryable, id: string): Promise<void>;
+  wakeReleaseLater(tx: Queryable, id: string, atMs: number): Promise<void>;
   readConfig(service: string, sha: string): Promise<{ config: ServiceConfig; digest: Digest }>;
   /** Runs or resumes the build; throws a SlipwayError when it fails. */
   build(buildId: string, signal: AbortSignal): Promise<BuiltArtifact>;
@@ -92,7 +93,7 @@ interface Row {
 
 /**
  * Carries a release from its commit to an artifact with evidence. Safe to run again from any point: every stage finds
- * what it did before. Failures that may pass are left to the queue's retries; the rest end the release with the reason.
+ * what it did before. Failures that may pass are said with the release and tried again; the rest end it with the reason.
  */
 export async function reconcileRelease(deps: ReleaseDeps, id: string, signal: AbortSignal): Promise<void> {
   const [release] = await deps.database.query<Row>(
@@ -110,10 +111,29 @@ export async function reconcileRelease(deps: ReleaseDeps, id: string, signal: Ab
   } catch (error) {
     if (signal.aborted) throw error;
     const overdue = deps.clock.nowMs() >= release.created_at.getTime() + RELEASE_DEADLINE_MS;
-    if (isSlipwayError(error) && error.retryable && error.code !== 'internal' && !overdue) throw error;
+    if (isSlipwayError(error) && error.retryable && error.code !== 'internal' && !overdue)
+      return waitFor(deps, release, error);
     await deps.abandon(release.id, error);
     await fail(deps, release, error);
   }
+}
+
+/** The longer it has not worked, the more seldom it is tried. */
+function retryMs(ageMs: number): number {
+  return Math.min(30_000, Math.max(1_000, ageMs / 10));
+}
+
+/** Nobody has to read a log to learn why a release does not go on. Without a database the queue tries again by itself. */
+async function waitFor(deps: ReleaseDeps, release: Row, error: SlipwayError): Promise<void> {
+  const nowMs = deps.clock.nowMs();
+  deps.log.warn({ release: release.id, code: error.code, err: error }, 'a release waits and is tried again');
+  const problem = `tried again by itself: ${error.message}${error.hint ? `\n${error.hint}` : ''}`;
+  await deps.database.query(
+    `update releases set problem = $2 where id = $1 and status in ('queued', 'building') and problem is distinct from $2`,
+    [release.id, problem],
+  );
+  const ageMs = nowMs - release.created_at.getTime();
+  await deps.wakeReleaseLater(deps.database, release.id, nowMs + retryMs(ageMs));
 }
 
 /** Reads the configuration of the commit and makes the build's row, once. */

@@ -42,6 +42,7 @@ export function releaseCreation(machine: Machine) {
     clock: machine.clock,
     append,
     wakeRelease: (tx: Queryable, id: string) => wake(tx, 'release', id),
+    wakeReleaseLater: (tx: Queryable, id: string, atMs: number) => wakeLater(tx, 'release', id, atMs),
   };
 }
 
