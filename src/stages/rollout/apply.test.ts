@@ -21,6 +21,7 @@ import {
   type TestClock,
   testClock,
 } from './rollout.testing.ts';
+import { claimEnd } from './store.ts';
 
 let db: TestDatabase;
 let database: Database;
@@ -256,7 +257,7 @@ test('a wake-up that comes while a pass runs is not overwritten, by a change or 
     await database.query('update rollouts set wake_at = $2 where id = $1', [id, new Date(nowMs + 5)]);
     const plan = { next: { ...active.state }, actions: [], reasons: ['x'], wakeAtMs: nowMs + 60_000 };
     if (changes) await store.commit([{ active, plan, orders: active.orders }], nowMs);
-    else await store.reschedule([{ id, fromMs: nowMs + 2_000, toMs: nowMs + 60_000 }]);
+    else await store.reschedule([{ id, fromMs: claimEnd(nowMs), toMs: nowMs + 60_000 }]);
     assert.equal((await rowOf(id)).wake_at?.getTime(), nowMs + 5);
   }
 });

@@ -42,8 +42,8 @@ export async function runPasses(deps: PassDeps, limit: number): Promise<number> 
     const pass = passOf(deps, active, observations.get(active.rollout.lane) ?? null, nowMs);
     if (isChange(pass)) changed.push(pass);
     else {
-      const toMs = pass.plan.wakeAtMs ?? nowMs;
-      unchanged.push({ id: active.rollout.id, fromMs: claimEnd(nowMs), toMs });
+      const [fromMs, toMs] = [claimEnd(nowMs), pass.plan.wakeAtMs ?? nowMs];
+      if (toMs !== fromMs) unchanged.push({ id: active.rollout.id, fromMs, toMs });
     }
   }
   await store.reschedule(unchanged);

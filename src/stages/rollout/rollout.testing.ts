@@ -5,7 +5,7 @@ import { type Lane, newId } from '../../kernel/ids.ts';
 import type { Rollout, RolloutSpec } from '../../kernel/rollout.ts';
 import { type Clock, systemClock } from '../../platform/clock.ts';
 import { createLogger } from '../../platform/log.ts';
-import type { Database } from '../../platform/postgres/database.ts';
+import type { Database, Queryable } from '../../platform/postgres/database.ts';
 import { append } from '../../support/ledger/append.ts';
 import { createRollout, type NewRollout } from './create.ts';
 import type { LaneObservation } from './fleet.ts';
@@ -66,8 +66,23 @@ export function instanceOf(id: string, digest: Digest, more: Partial<InstanceSta
   };
 }
 
+/** By id, and found by lane without looking at all: benches have tens of thousands. */
+class Instances extends Map<string, InstanceStatus> {
+  readonly #byLane = new Map<Lane, Set<string>>();
+
+  override set(id: string, instance: InstanceStatus): this {
+    const ids = this.#byLane.get(instance.lane) ?? new Set();
+    this.#byLane.set(instance.lane, ids.add(id));
+    return super.set(id, instance);
+  }
+
+  of(lane: Lane): InstanceStatus[] {
+    return [...(this.#byLane.get(lane) ?? [])].flatMap((id) => this.get(id) ?? []);
+  }
+}
+
 export interface MemoryTarget extends Target {
-  instances: Map<string, InstanceStatus>;
+  instances: Instances;
   routes: Map<Lane, LaneRoute>;
   /** What was obeyed, in order: `start id`, `stop id`, `route weights`. */
   done: string[];
@@ -79,7 +94,7 @@ export interface MemoryTarget extends Target {
 export function memoryTarget(): MemoryTarget {
   const agentFences = new Map<Lane, number>();
   const target: MemoryTarget = {
-    instances: new Map(),
+    instances: new Instances(),
     routes: new Map(),
     done: [],
     fail: {},
@@ -87,10 +102,9 @@ export function memoryTarget(): MemoryTarget {
     async observe(lanes) {
       const seen = new Map<Lane, LaneObservation>();
       if (target.away) return seen;
-      const byLane = Map.groupBy(target.instances.values(), (instance) => instance.lane);
       for (const lane of lanes)
         seen.set(lane, {
-          instances: byLane.get(lane) ?? [],
+          instances: target.instances.of(lane),
           route: target.routes.get(lane) ?? null,
           inFlight: {},
         });
@@ -171,7 +185,7 @@ export const TEMPLATE: InstanceTemplate = {
 
 /** The service and one release of it for a digest; returns the release's id. Safe to call again for another number. */
 export async function seedRelease(
-  database: Database,
+  database: Queryable,
   input: { service: string; digest: Digest; number: number; config?: unknown },
 ): Promise<string> {
   const { service, digest, number } = input;

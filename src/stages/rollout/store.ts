@@ -11,7 +11,7 @@ import type {
 import type { Verdict } from '../../kernel/verdict.ts';
 import { json, type Queryable, type Transaction } from '../../platform/postgres/database.ts';
 import { NO_ORDERS, type Orders } from './orders.ts';
-import type { Action, Plan } from './situation.ts';
+import { type Action, HOLD_MS, type Plan } from './situation.ts';
 
 /** How an instance of one version runs; everything of an InstanceSpec that the version and environment decide. */
 export type InstanceTemplate = Pick<
@@ -68,8 +68,11 @@ interface Row {
   analysed_at: Date | null;
 }
 
-/** A claim lasts this long: a worker that dies in a pass delays it by no more. */
-const CLAIM_MS = 2_000;
+/**
+ * A claim lasts this long: a worker that dies in a pass delays it by no more, and a pass that takes longer may be doubled,
+ * which the swap makes harmless. As long as a step holds between looks, so that a pass that holds is one write, not two.
+ */
+const CLAIM_MS = HOLD_MS;
 
 export function claimEnd(claimedAtMs: number): number {
   return claimedAtMs + CLAIM_MS;
