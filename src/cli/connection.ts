@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { isSlipwayError, SlipwayError } from '../kernel/errors.ts';
 import { usage } from './errors.ts';
 import type { Io } from './io.ts';
@@ -115,7 +116,7 @@ async function placesOf(io: Io, local: Local, flags: ConnectionFlags, profiles: 
 }
 
 async function tokenFrom(io: Io, path: string): Promise<string> {
-  const token = path === '-' ? (await io.readStdin()).trim() : await readTokenFile(path);
+  const token = path === '-' ? (await io.readStdin()).trim() : await readTokenFile(resolve(io.cwd, path));
   if (!/^[\x21-\x7e]{1,512}$/.test(token))
     throw usage('the token file holds no token', 'a token is one line: slp_…');
   return token;

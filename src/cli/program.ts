@@ -32,7 +32,7 @@ export async function parseCommandLine(argv: readonly string[]): Promise<Parsed>
     if (error.code === 'commander.helpDisplayed') return { kind: 'text', text };
     throw explain(error, words);
   }
-  if (parsed === null) throw usage('no command was given', 'see: slipway --help');
+  if (parsed === null) throw usage('no command was given', 'slipway --help');
   return parsed;
 }
 
@@ -127,7 +127,7 @@ function explain(error: CommanderError, words: readonly string[]): Error {
     .trim();
   const group = COMMANDS.find(({ path }) => path.startsWith(`${words[0]} `)) ? words[0] : undefined;
   const command = COMMANDS.find(({ path }) => words.join(' ').startsWith(path))?.path ?? group;
-  const help = `see: slipway ${command === undefined ? '' : `${command} `}--help`;
+  const help = `slipway ${command === undefined ? '' : `${command} `}--help`;
   if (error.code === 'commander.help') return usage(`"slipway ${command ?? ''}" needs a command`, help);
   return usage(message, meant === undefined ? help : `did you mean ${suggestion(meant, error.code, group)}?`);
 }

@@ -24,7 +24,7 @@ export const DELIVER: readonly CommandSpec[] = [
   {
     path: 'release',
     group: 'Deliver',
-    summary: 'Release a commit: build it and carry it through the environments',
+    summary: 'Build a commit and carry it through the environments',
     args: [
       { name: 'service', about: 'the service', names: 'service' },
       { name: 'commit', about: "a commit id, branch or tag (default: the service's branch)", optional: true },
@@ -42,7 +42,7 @@ export const DELIVER: readonly CommandSpec[] = [
   {
     path: 'build',
     group: 'Deliver',
-    summary: 'Build a commit and stream its log; or build it twice and compare',
+    summary: 'Build a commit, with its log; or build it twice, to compare',
     about:
       'Without --verify this is the build of the release of the commit, which goes on through the environments as the platform says. With --verify nothing is released. The log goes to stderr, the result to stdout. Exit codes of --verify: 0 identical, 5 diverged, 8 inconclusive.',
     args: [

@@ -47,7 +47,7 @@ export const MANAGE: readonly CommandSpec[] = [
   {
     path: 'config explain',
     group: 'Manage',
-    summary: 'Which server and token are used, and where each comes from',
+    summary: 'Which server and token are used, and why',
     about:
       'A flag comes before the environment, the environment before the data directory, that before the profile file. A token is only ever sent to the address it belongs to. The profile file: {"current": "work", "profiles": {"work": {"url": "https://…", "tokenFile": "work.token"}}}.',
     examples: [

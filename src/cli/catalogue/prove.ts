@@ -5,7 +5,7 @@ export const PROVE: readonly CommandSpec[] = [
   {
     path: 'why',
     group: 'Prove',
-    summary: 'From running bytes back to the commit, with every decision',
+    summary: 'From running bytes back to the commit, with decisions',
     args: [
       {
         name: 'subject',
@@ -43,7 +43,7 @@ export const PROVE: readonly CommandSpec[] = [
   {
     path: 'ledger verify',
     group: 'Prove',
-    summary: 'Verify the whole log and all artifacts; or one entry, here',
+    summary: 'Verify the log and all artifacts; or one entry, here',
     about:
       'Without an index the server reads everything and names each changed byte, and the signed head is checked here. With an index the proof, the signed checkpoint and the key are fetched and checked in this program: the word of the server is not taken. Give the key with --key, or it is the one the server shows.',
     args: [{ name: 'index', about: 'an entry', optional: true }],

@@ -93,7 +93,7 @@ export async function settle(
   await output.result(
     { ...now, event: 'promotion', exit: code },
     now.endedAt === null
-      ? `${now.service}/${now.environment}: ${promotionWords(now)} (${now.id})`
+      ? `${now.service}/${now.environment}: ${promotionWords(now)}${now.status === 'awaiting-approval' ? '' : ` (${now.id})`}`
       : promotionText(now),
   );
   if (now.rolloutId !== null && now.endedAt === null)

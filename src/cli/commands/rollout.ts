@@ -7,7 +7,7 @@ import { paintState, type Style } from '../output/style.ts';
 import { pairs, table } from '../output/table.ts';
 import { ago } from '../output/time.ts';
 import type { Input, Run } from '../spec.ts';
-import { releaseName } from '../watch/rollout.ts';
+import { releaseName, repeatsPause } from '../watch/rollout.ts';
 
 export const list: Run = async (context, input) => {
   const { io, output } = context;
@@ -100,7 +100,9 @@ export function rolloutText(rollout: Rollout, style: Style, nowMs: number): stri
             `by ${oneLine(turnedBack.by)} ${ago(turnedBack.at, nowMs)}: ${oneLine(turnedBack.reason)}`,
           ]
         : null,
-      ...rollout.reasons.map((reason): [string, string] => ['reason', oneLine(reason)]),
+      ...rollout.reasons
+        .filter((reason) => !repeatsPause(rollout, reason))
+        .map((reason): [string, string] => ['reason', oneLine(reason)]),
       ['started', ago(rollout.createdAt, nowMs)],
       ['ended', ago(rollout.endedAt, nowMs)],
     ],

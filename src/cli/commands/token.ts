@@ -74,6 +74,6 @@ async function findByName(context: Parameters<Run>[0], name: string): Promise<st
     active.map((token) => token.name),
   );
   throw new SlipwayError('not_found', `there is no active token "${name}"`, {
-    hint: meant ? `did you mean ${meant}?` : 'see: slipway token list',
+    hint: meant ? `did you mean ${meant}?` : 'slipway token list',
   });
 }

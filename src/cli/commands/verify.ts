@@ -38,7 +38,10 @@ export function judge({ evidence }: Pick<Artifact, 'evidence'>): { verified: boo
 }
 
 function artifactText(artifact: Artifact, words: string, style: Style): string {
-  const rows = artifact.evidence.map(({ kind, verified, problem, key, ledgerIndex, referrer }) => [
+  const ordered = artifact.evidence.toSorted((a, b) =>
+    a.kind < b.kind ? -1 : a.kind > b.kind ? 1 : (a.ledgerIndex ?? 0) - (b.ledgerIndex ?? 0),
+  );
+  const rows = ordered.map(({ kind, verified, problem, key, ledgerIndex, referrer }) => [
     kind,
     paintState(style, verified ? 'verified' : 'failed'),
     key ?? '-',

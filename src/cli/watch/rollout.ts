@@ -75,7 +75,12 @@ export function standing(rollout: Rollout): string {
   const parts: string[] = [rollout.phase, `${rollout.weights.canary} % of traffic${stepWords(rollout)}`];
   if (rollout.paused !== null) parts.push(`paused (${oneLine(rollout.paused.reason)})`);
   const why = rollout.turnedBack?.reason ?? rollout.verdictReason ?? rollout.reasons[0];
-  return `${parts.join(', ')}${why ? `; ${oneLine(why)}` : ''}`;
+  return `${parts.join(', ')}${why && !repeatsPause(rollout, why) ? `; ${oneLine(why)}` : ''}`;
+}
+
+/** A reason that only says again why it is paused. */
+export function repeatsPause({ paused }: Rollout, reason: string): boolean {
+  return paused !== null && reason.includes(paused.reason);
 }
 
 function endOf(rollout: Rollout, failFast: boolean): End | null {
