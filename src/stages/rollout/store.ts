@@ -220,7 +220,10 @@ export interface ActionResult {
   problem: string | null;
 }
 
-/** Records what became of actions; pending ones of earlier generations were made void by the pass that replaced them. */
+/**
+ * Records what became of actions, and tells people of one that failed: it is why the rollout stands still. Pending ones of
+ * earlier generations were made void by the pass that replaced them.
+ */
 export async function recordResults(
   database: Queryable,
   results: readonly ActionResult[],
@@ -228,20 +231,32 @@ export async function recordResults(
 ): Promise<void> {
   if (results.length === 0) return;
   await database.query(
-    `update rollout_actions a
+    `with r as (select * from unnest($1::text[], $2::integer[], $3::integer[], $4::text[], $6::text[])
+       as r(rollout_id, generation, n, problem, reason)),
+     told as (
+       update rollouts o set reasons = jsonb_build_array(r.reason) || o.reasons, updated_at = $5
+       from r where o.id = r.rollout_id and o.generation = r.generation and o.ended_at is null and r.problem is not null
+     )
+     update rollout_actions a
      set status = case when r.problem is null then 'done' else 'failed' end,
          result = case when r.problem is null then null else jsonb_build_object('problem', r.problem) end, finished_at = $5
-     from unnest($1::text[], $2::integer[], $3::integer[], $4::text[]) as r(rollout_id, generation, n, problem)
-     where a.rollout_id = r.rollout_id and a.generation = r.generation and a.n = r.n`,
+     from r where a.rollout_id = r.rollout_id and a.generation = r.generation and a.n = r.n`,
     [
       results.map((r) => r.rolloutId),
       results.map((r) => r.generation),
       results.map((r) => r.n),
       results.map((r) => r.problem),
       new Date(nowMs),
+      results.map((r) => `${FAILED[r.action.kind]}: ${r.problem}`),
     ],
   );
 }
+
+const FAILED: Readonly<Record<Action['kind'], string>> = {
+  route: 'the route cannot be set',
+  'start-instance': 'an instance cannot be started',
+  'stop-instance': 'an instance cannot be stopped',
+};
 
 /** The lane now runs the new version. */
 export async function takeOver(
