@@ -25,6 +25,7 @@ import {
   laneIsBusy,
   newerWaiting,
   openInLane,
+  openPromotion,
   type PromotionRow,
   type ReleaseRow,
   readApprovals,
@@ -101,18 +102,19 @@ export async function createPromotion(
   const nowMs = deps.clock.nowMs();
   const { service, environment, digest, releaseId, kind, actor } = input;
   const config = environmentOf(await deps.platform(), environment);
-  const [open] = await tx.query<{ id: string }>(
-    'select id from promotions where service = $1 and environment = $2 and digest = $3 and ended_at is null',
-    [service, environment, digest],
-  );
-  if (open) return open.id;
   const id = newId('pro', nowMs, deps.clock.random);
   const deadline = new Date(nowMs + config.promotion.deadlineS * 1_000);
-  await tx.query(
+  const inserted = await tx.query(
     `insert into promotions (id, service, environment, digest, release_id, kind, status, reason, requested_by, created_at, status_at, deadline_at)
-     values ($1, $2, $3, $4, $5, $6, 'waiting', $7, $8, $9, $9, $10)`,
+     values ($1, $2, $3, $4, $5, $6, 'waiting', $7, $8, $9, $9, $10)
+     on conflict (service, environment, digest) where ended_at is null do nothing returning id`,
     [id, service, environment, digest, releaseId, kind, input.reason, actor, new Date(nowMs), deadline],
   );
+  if (inserted.length === 0) {
+    const open = await openPromotion(tx, service, environment, digest);
+    if (open !== null) return open;
+    throw new SlipwayError('conflict', 'the open promotion ended at this moment; ask again');
+  }
   await deps.append(tx, {
     kind: 'promotion.created',
     atMs: nowMs,
@@ -137,18 +139,33 @@ export function environmentOf(platform: PlatformConfig, name: string): Environme
 
 /** How long to wait before a retryable failure (registry or data plane away) is tried again. */
 const RETRY_MS = 1_000;
+/** And one that nobody foresaw. */
+const UNFORESEEN_MS = 5_000;
 /** Moves in one pass; more than a promotion can need. */
 const MOVES = 6;
 
-/** One look at a promotion; takes as many moves as are possible now. */
+/** One look at a promotion; takes as many moves as are possible now. Whatever fails, a later look or an end follows. */
 export async function reconcilePromotion(deps: PromoteDeps, id: string): Promise<void> {
+  try {
+    await move(deps, id);
+  } catch (error) {
+    await endOrRetry(deps, id, error);
+  }
+}
+
+async function move(deps: PromoteDeps, id: string): Promise<void> {
   let decision: Decision | null = null;
   for (let i = 0; i < MOVES; i++) {
     const promotion = await readPromotion(deps.database, id);
     if (promotion === undefined || promotion.ended_at !== null) return;
     const platform = await deps.platform();
-    const environment = environmentOf(platform, promotion.environment);
-    const move = planPromotion(await situationOf(deps, promotion, environment, decision));
+    const environment = platform.environments.find(({ name }) => name === promotion.environment);
+    // What rolls is followed to its end; what has not begun has no place to go to.
+    if (environment === undefined && promotion.status !== 'rolling') {
+      const reason = `${promotion.environment} is no longer an environment of the platform`;
+      return endDirectly(deps, promotion, 'cancelled', reason);
+    }
+    const move = planPromotion(await situationOf(deps, promotion, environment ?? NOWHERE, decision));
     if (move.kind === 'stay') {
       await noteWaiting(deps, promotion, move.reason);
       return deps.wakePromotionLater(deps.database, id, move.wakeAtMs);
@@ -161,13 +178,46 @@ export async function reconcilePromotion(deps: PromoteDeps, id: string): Promise
     }
     const done = await applyMove(deps, promotion, platform, environment, move, decision);
     if (!done) return deps.wakePromotionLater(deps.database, id, deps.clock.nowMs() + RETRY_MS);
+    // Recorded with the move: from here on the row says which policy holds.
+    decision = null;
   }
+}
+
+/** Stands for the environment of a rollout that goes on after its environment was taken out of the platform. */
+const NOWHERE: PromotionSituation['environment'] = {
+  after: null,
+  promotion: { automatic: false, soakS: 0, approvals: null, deadlineS: 0 },
+};
+
+/**
+ * A terminal error ends the promotion with its reason: a gate that cannot decide is a no. Another is tried again, and the
+ * deadline holds even when no pass comes far enough to see it.
+ */
+async function endOrRetry(deps: PromoteDeps, id: string, error: unknown): Promise<void> {
+  const promotion = await readPromotion(deps.database, id);
+  if (promotion === undefined || promotion.ended_at !== null) return;
+  const nowMs = deps.clock.nowMs();
+  const started = promotion.status === 'rolling';
+  const known = isSlipwayError(error);
+  if (known && !error.retryable && !started)
+    return endDirectly(
+      deps,
+      promotion,
+      'failed',
+      error.hint ? `${error.message}; ${error.hint}` : error.message,
+    );
+  const reason = known ? error.message : 'something failed inside Slipway; the worker log has the details';
+  if (!started && nowMs >= promotion.deadline_at.getTime())
+    return endDirectly(deps, promotion, 'expired', `nothing let it pass before its deadline: ${reason}`);
+  if (!known) deps.log.error({ promotion: id, err: error }, 'a promotion could not be looked at');
+  await noteWaiting(deps, promotion, reason);
+  await deps.wakePromotionLater(deps.database, id, nowMs + UNFORESEEN_MS);
 }
 
 async function situationOf(
   deps: PromoteDeps,
   promotion: PromotionRow,
-  environment: EnvironmentConfig,
+  environment: PromotionSituation['environment'],
   decision: Decision | null,
 ): Promise<PromotionSituation> {
   const { database } = deps;
@@ -249,7 +299,7 @@ async function applyMove(
   deps: PromoteDeps,
   promotion: PromotionRow,
   platform: PlatformConfig,
-  environment: EnvironmentConfig,
+  environment: EnvironmentConfig | undefined,
   move: Exclude<PromotionMove, { kind: 'stay' | 'ask-gate' }>,
   decision: Decision | null,
 ): Promise<boolean> {
@@ -271,7 +321,7 @@ async function applyMove(
         }))
       )
         return;
-      if (move.kind === 'start-rollout' && rolloutId)
+      if (move.kind === 'start-rollout' && rolloutId && environment)
         await startRollout(deps, tx, promotion, platform, environment, rolloutId, nowMs);
       const { id, service, digest } = promotion;
       const data = {
@@ -287,7 +337,7 @@ async function applyMove(
         atMs: nowMs,
         actor: 'system:worker',
         service,
-        environment: environment.name,
+        environment: promotion.environment,
         subject: id,
         data,
       });
@@ -451,11 +501,8 @@ async function afterEnd(
   for (const next of platform.environments.filter(
     (environment) => environment.after === promotion.environment,
   )) {
-    const [open] = await tx.query<{ id: string }>(
-      'select id from promotions where service = $1 and environment = $2 and digest = $3 and ended_at is null',
-      [service, next.name, digest],
-    );
-    if (open) await deps.wakePromotion(tx, open.id);
+    const open = await openPromotion(tx, service, next.name, digest);
+    if (open !== null) await deps.wakePromotion(tx, open);
     else if (next.promotion.automatic && !(await wasTurnedBack(tx, service, next.name, digest))) {
       const reason = `succeeded in ${promotion.environment}`;
       await createPromotion(deps, tx, {

@@ -56,7 +56,9 @@ export function planPromotion(situation: PromotionSituation): PromotionMove {
   if (situation.laneBusy) return stay(situation, 'a rollout is active here', nowMs + RECHECK_MS);
   // The gate is asked last, right before the lane is taken: what was gated is what runs.
   const enough = approved(situation);
-  if (status === 'awaiting-approval' && !enough)
+  // A decision of this pass may rest on another policy than the one approvals were given to: it is recorded, so that the
+  // next approval is bound to it.
+  if (status === 'awaiting-approval' && !enough && situation.decision === null)
     return stay(situation, approvalReason(situation), deadlineMs);
   if (situation.decision === null) return { kind: 'ask-gate' };
   if (situation.decision.outcome === 'deny')

@@ -4,7 +4,7 @@ import { type Digest, isDigest } from '../../kernel/digest.ts';
 import { SlipwayError } from '../../kernel/errors.ts';
 import { newId } from '../../kernel/ids.ts';
 import { type RequestContext, type Route, route } from '../../platform/http/route.ts';
-import { isUniqueViolation, type Transaction } from '../../platform/postgres/database.ts';
+import type { Transaction } from '../../platform/postgres/database.ts';
 import { createPromotion, environmentOf, type PromoteDeps } from './apply.ts';
 import { bindingOf } from './approvals.ts';
 import { type PromotionRow, readApprovals, readPromotion, readRelease } from './store.ts';
@@ -355,23 +355,17 @@ async function recordAnswer(
   );
   const binding = bindingOf(row, release, decision?.policy_hash ?? '');
   const { actor } = context.principal;
-  try {
-    await tx.query(
-      `insert into approvals (id, promotion_id, actor, answer, reason, binding, given_at) values ($1, $2, $3, $4, $5, $6, $7)`,
-      [
-        newId('apr', context.nowMs, deps.clock.random),
-        row.id,
-        actor,
-        kind,
-        reason,
-        binding,
-        new Date(context.nowMs),
-      ],
-    );
-  } catch (error) {
-    if (isUniqueViolation(error)) throw new SlipwayError('conflict', `${actor} has answered already`);
-    throw error;
-  }
+  // One answer of each person counts; one that a change has voided makes room for a new one.
+  const id = newId('apr', context.nowMs, deps.clock.random);
+  const given = await tx.query(
+    `insert into approvals (id, promotion_id, actor, answer, reason, binding, given_at) values ($1, $2, $3, $4, $5, $6, $7)
+     on conflict (promotion_id, actor) do update
+       set id = excluded.id, answer = excluded.answer, reason = excluded.reason, binding = excluded.binding, given_at = excluded.given_at
+       where approvals.binding <> excluded.binding
+     returning id`,
+    [id, row.id, actor, kind, reason, binding, new Date(context.nowMs)],
+  );
+  if (given.length === 0) throw new SlipwayError('conflict', `${actor} has answered already`);
   const entry = kind === 'approve' ? ('approval.given' as const) : ('approval.refused' as const);
   const { service, environment, digest } = row;
   await deps.append(tx, {

@@ -112,6 +112,20 @@ export async function newerWaiting(database: Queryable, promotion: PromotionRow)
   return row?.id ?? null;
 }
 
+/** The promotion of the digest to this place that has not ended; null when there is none. */
+export async function openPromotion(
+  database: Queryable,
+  service: string,
+  environment: string,
+  digest: Digest,
+): Promise<string | null> {
+  const [row] = await database.query<{ id: string }>(
+    'select id from promotions where service = $1 and environment = $2 and digest = $3 and ended_at is null',
+    [service, environment, digest],
+  );
+  return row?.id ?? null;
+}
+
 export async function openInLane(
   database: Queryable,
   service: string,
