@@ -1,4 +1,4 @@
--- What the instances of a lane counted, minute by minute, for half an hour: a worker that starts knows what went before.
+-- What the instances of a lane counted, minute by minute, for a little over an hour: a worker that starts knows what went before.
 create table lane_minutes (
   service text not null,
   environment text not null,

@@ -105,7 +105,8 @@ function judgeRow(
           }
         : null;
     const history = row.state === null ? (deps.history?.of(row.lane, row) ?? null) : null;
-    analysis = analyze(row.spec, row.state, snapshot, nowMs, { history });
+    const burn = row.spec.budget ? (deps.history?.burn(row.lane) ?? null) : null;
+    analysis = analyze(row.spec, row.state, snapshot, nowMs, { history, burn });
   } catch (error) {
     deps.log.error({ err: error, rollout: row.rolloutId }, 'an analysis could not be judged');
     const verdict = row.verdict === 'fail' ? 'fail' : 'no-data';

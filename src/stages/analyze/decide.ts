@@ -1,6 +1,7 @@
 import type { AnalysisSpec } from '../../kernel/rollout.ts';
 import type { MetricEvidence, Verdict } from '../../kernel/verdict.ts';
 import { type Cost, overspentReason } from './budget.ts';
+import type { Burning } from './burn.ts';
 import { controlRequests } from './history.ts';
 import type { AnalysisState, MetricConfig } from './state.ts';
 import { failReason, guardedReason, inconclusiveReason, passReason, seconds } from './words.ts';
@@ -13,7 +14,7 @@ export function decide(
   configs: readonly MetricConfig[],
   state: AnalysisState,
   metrics: readonly MetricEvidence[],
-  cost: Cost | null,
+  { cost, alarm }: { cost: Cost | null; alarm: Burning | null },
 ): { verdict: Verdict; reason: string } {
   if (state.failed) return { verdict: 'fail', reason: state.failed.reason };
   const gating = metrics.filter((_, i) => configs[i]?.gating);
@@ -26,8 +27,13 @@ export function decide(
     state.failed = { atMs: state.atMs, reason: overspentReason(cost, state) };
     return { verdict: 'fail', reason: state.failed.reason };
   }
+  if (alarm?.caused) {
+    state.failed = { atMs: state.atMs, reason: alarm.reason };
+    return { verdict: 'fail', reason: state.failed.reason };
+  }
   const missing = missingData(spec, state);
   if (missing !== null) return { verdict: 'no-data', reason: missing };
+  if (alarm) return { verdict: 'inconclusive', reason: alarm.reason };
   if (gating.every(({ verdict }) => verdict === 'pass'))
     return { verdict: 'pass', reason: passReason(gating) };
   const open = gating.filter(({ verdict }) => verdict !== 'pass');

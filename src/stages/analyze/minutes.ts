@@ -2,7 +2,7 @@ import type { RouterStats } from '../../kernel/dataplane.ts';
 import { laneOf, splitLane } from '../../kernel/ids.ts';
 import type { Logger } from '../../platform/log.ts';
 import { json, type Queryable } from '../../platform/postgres/database.ts';
-import { HISTORY_MINUTES, type HistoryRecorder, type RecordedMinute } from './recorder.ts';
+import { type HistoryRecorder, KEPT_MINUTES, type RecordedMinute } from './recorder.ts';
 import type { PackedCounts } from './state.ts';
 import { MINUTE_MS } from './windows.ts';
 
@@ -48,7 +48,7 @@ export async function loadMinutes(database: Queryable, nowMs: number): Promise<R
   }>(
     `select service, environment, at, instance, digest, control, requests, errors, latency
        from lane_minutes where at > $1 and at <= $2 order by at limit $3`,
-    [new Date(nowMs - HISTORY_MINUTES * MINUTE_MS), new Date(nowMs), MAX_ROWS],
+    [new Date(nowMs - KEPT_MINUTES * MINUTE_MS), new Date(nowMs), MAX_ROWS],
   );
   return rows.map(({ service, environment, at, ...count }) => ({
     lane: laneOf(service, environment),
@@ -57,7 +57,7 @@ export async function loadMinutes(database: Queryable, nowMs: number): Promise<R
   }));
 }
 
-/** One statement adds what ended, another forgets what is older than the half hour. Of two workers the first one's minute stays. */
+/** One statement adds what ended, another forgets what nobody asks for any more. Of two workers the first one's minute stays. */
 export async function keepMinutes(
   database: Queryable,
   minutes: readonly RecordedMinute[],
@@ -83,6 +83,6 @@ export async function keepMinutes(
     ],
   );
   await database.query('delete from lane_minutes where at < $1', [
-    new Date(nowMs - HISTORY_MINUTES * MINUTE_MS),
+    new Date(nowMs - KEPT_MINUTES * MINUTE_MS),
   ]);
 }

@@ -1,6 +1,7 @@
 import type { AnalysisSpec } from '../../kernel/rollout.ts';
 import type { EvidencePoint, Verdict } from '../../kernel/verdict.ts';
 import { addExposure, costOf, noExposure } from './budget.ts';
+import { burning, type LaneBurn } from './burn.ts';
 import {
   type InstanceIncrement,
   type Snapshot,
@@ -31,6 +32,8 @@ export type { AnalysisState, LaneHistory } from './state.ts';
 export interface AnalyzeOptions {
   /** What the control did before; read at the first look only. */
   history?: LaneHistory | null;
+  /** How fast the whole lane burns its error budget; asked for only where the spec has one. */
+  burn?: LaneBurn | null;
 }
 
 export interface Analysis {
@@ -68,7 +71,7 @@ export function analyze(
     return { state: before, ...told, evidence: null };
   }
   const state = structuredClone(before);
-  return look(spec, configs, state, snapshot);
+  return look(spec, configs, state, snapshot, options.burn ?? null);
 }
 
 /** A state of another release of Slipway, or of another spec, is not continued. */
@@ -130,6 +133,7 @@ function look(
   configs: readonly MetricConfig[],
   state: AnalysisState,
   snapshot: Snapshot,
+  burn: LaneBurn | null,
 ): Analysis {
   const sinceMs = snapshot.bootId === state.bootId ? snapshot.atMs - state.atMs : null;
   const increments = takeIncrements(state, snapshot, spec.warmupS);
@@ -166,7 +170,8 @@ function look(
     metricEvidence(config, state.metrics[i] as MetricState, state, instancesOf(state)),
   );
   const cost = costOf(spec, state);
-  const { verdict, reason } = decide(spec, configs, state, metrics, cost);
+  const alarm = burn !== null && spec.budget ? burning(spec.budget, burn, state.exposure) : null;
+  const { verdict, reason } = decide(spec, configs, state, metrics, { cost, alarm });
   state.last = { verdict, reason };
   const drawn = snapshot.canaryWeight > 0 || state.lastCanaryAtMs !== null;
   const evidence = drawn

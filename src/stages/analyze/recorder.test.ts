@@ -138,3 +138,19 @@ test('a version before that was twice as bad says nothing of how the present ins
   assert.ok(dispersion && dispersion.sigma2 <= 0.011, `${dispersion?.sigma2}`);
   assert.equal(dispersion.instances, 2);
 });
+
+test('instances that served in a bad time are not taken for bad instances', () => {
+  const recorder = historyRecorder();
+  const traffic = new Traffic(START_MS).add('early1', 'stable').add('early2', 'stable');
+  watch(recorder, traffic, 300, { stable: { rps: 50, errors: 0.1 } });
+  traffic.remove('early1').remove('early2').add('late1', 'stable').add('late2', 'stable');
+  watch(recorder, traffic, 305, { stable: { rps: 50, errors: 0.02 } });
+  const sigma2 = () => {
+    const history = recorder.of(LANE, VERSIONS);
+    const { state } = analyze(ERRORS_ONLY, null, traffic.snapshot(), traffic.atMs, { history });
+    return state?.metrics[0]?.dispersion.sigma2 ?? 99;
+  };
+  assert.ok(sigma2() <= 0.011, `${sigma2()}`);
+  watch(recorder, traffic, 300, { late1: { rps: 50, errors: 0.1 }, late2: { rps: 50, errors: 0.02 } });
+  assert.ok(sigma2() > 0.05, `but one that is worse beside another is: ${sigma2()}`);
+});

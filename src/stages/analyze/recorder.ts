@@ -1,5 +1,6 @@
 import type { BackendCounters, RouterStats } from '../../kernel/dataplane.ts';
 import type { Lane } from '../../kernel/ids.ts';
+import { type LaneBurn, LONG_MINUTES, SHORT_MINUTES } from './burn.ts';
 import { BUCKETS, pack } from './histogram.ts';
 import type { LaneHistory } from './state.ts';
 import { addCount, type Count, endWindow, newWindows, seriesOf, type Windows } from './tally.ts';
@@ -11,7 +12,11 @@ import { MINUTE_MS, TEN_SECONDS_MS } from './windows.ts';
  * gone count too: how requests go wrong is a trait of the lane. Losing it costs speed, never soundness.
  */
 
-export const HISTORY_MINUTES = 30;
+const HISTORY_MINUTES = 30;
+/** For the burn rate the sums of an hour are known, and kept a little longer. */
+export const KEPT_MINUTES = LONG_MINUTES + SHORT_MINUTES;
+/** Of the minutes of an hour so many must have been watched: a series with holes says nothing of the hour. */
+const WATCHED_SHARE = 0.9;
 /** Ten-second windows stand in until there are three minutes. */
 const HISTORY_TENS = 18;
 /** Instances of a lane that are followed; more than a lane has. */
@@ -36,6 +41,8 @@ interface LaneRecord {
   followed: Map<string, Followed>;
   minutes: Windows;
   tens: Windows;
+  /** Requests and errors of the whole lane by the start of the minute, oldest first. */
+  sums: Map<number, { requests: number; errors: number }>;
 }
 
 export interface HistoryRecorder {
@@ -43,6 +50,8 @@ export interface HistoryRecorder {
   observe(stats: RouterStats): void;
   /** What went before a rollout of `digest` over `previousDigest`; null when there is no whole window yet. */
   of(lane: Lane, versions: { digest: string; previousDigest: string | null }): LaneHistory | null;
+  /** Long and short window of the whole lane; null before it was watched for the long one. */
+  burn(lane: Lane): LaneBurn | null;
   /** Minutes that ended since the last call. */
   takeEnded(): RecordedMinute[];
   restored(): boolean;
@@ -59,7 +68,7 @@ export function historyRecorder(): HistoryRecorder {
     if (known) return known;
     const minutes = newWindows(MINUTE_MS, HISTORY_MINUTES);
     const tens = newWindows(TEN_SECONDS_MS, HISTORY_TENS);
-    const record = { bootId: '', followed: new Map(), minutes, tens };
+    const record = { bootId: '', followed: new Map(), minutes, tens, sums: new Map() };
     lanes.set(lane, record);
     return record;
   };
@@ -81,6 +90,10 @@ export function historyRecorder(): HistoryRecorder {
       if (record === undefined || record.tens.closed.length + record.minutes.closed.length === 0) return null;
       return { minutes: seriesOf(record.minutes, versions), tens: seriesOf(record.tens, versions) };
     },
+    burn(lane) {
+      const record = lanes.get(lane);
+      return record === undefined ? null : burnOf(record);
+    },
     takeEnded() {
       const taken = ended;
       ended = [];
@@ -89,8 +102,11 @@ export function historyRecorder(): HistoryRecorder {
     restored: () => restored,
     restore(kept) {
       restored = true;
-      for (const { lane, instance, atMs, ...count } of kept)
-        addCount(recordOf(lane).minutes, atMs, instance, count);
+      for (const { lane, instance, atMs, ...count } of kept) {
+        const record = recordOf(lane);
+        addCount(record.minutes, atMs, instance, count);
+        addSum(record, atMs, count);
+      }
     },
   };
 }
@@ -110,6 +126,7 @@ function observeLane(
   const minuteAtMs = endWindow(record.minutes, atMs);
   if (tenAtMs === null && minuteAtMs === null) return ended;
   const listed = new Set(backends.map(({ id }) => id));
+  if (minuteAtMs !== null) record.sums.set(minuteAtMs, { requests: 0, errors: 0 });
   for (const [id, one] of record.followed) {
     if (tenAtMs !== null) {
       addTraffic(record.tens, tenAtMs, id, countSince(one.tenBase, one.last));
@@ -117,6 +134,7 @@ function observeLane(
     }
     if (minuteAtMs !== null) {
       const count = countSince(one.minuteBase, one.last);
+      addSum(record, minuteAtMs, count);
       if (addTraffic(record.minutes, minuteAtMs, id, count))
         ended.push({ instance: id, atMs: minuteAtMs, ...count });
       one.minuteBase = one.last;
@@ -124,6 +142,31 @@ function observeLane(
     }
   }
   return ended;
+}
+
+function addSum({ sums }: LaneRecord, atMs: number, { requests, errors }: Count): void {
+  const sum = sums.get(atMs) ?? { requests: 0, errors: 0 };
+  sums.set(atMs, { requests: sum.requests + requests, errors: sum.errors + errors });
+  for (const oldest of sums.keys()) {
+    if (sums.size <= LONG_MINUTES) return;
+    sums.delete(oldest);
+  }
+}
+
+/** The minute under way counts too: an alarm must not wait for its end. */
+function burnOf({ sums, minutes, followed }: LaneRecord): LaneBurn | null {
+  const nowMs = minutes.openAtMs;
+  if (nowMs === null) return null;
+  const within = (count: number) =>
+    [...sums].filter(([atMs]) => atMs >= nowMs - count * MINUTE_MS && atMs < nowMs).map(([, sum]) => sum);
+  const long = within(LONG_MINUTES);
+  if (long.length < WATCHED_SHARE * LONG_MINUTES) return null;
+  const live = [...followed.values()].map(({ minuteBase, last }) => countSince(minuteBase, last));
+  const total = (parts: readonly { requests: number; errors: number }[]) => ({
+    requests: parts.reduce((all, { requests }) => all + requests, 0),
+    errors: parts.reduce((all, { errors }) => all + errors, 0),
+  });
+  return { long: total([...long, ...live]), short: total([...within(SHORT_MINUTES), ...live]) };
 }
 
 function follow({ followed }: LaneRecord, backend: BackendCounters, fresh: boolean): void {

@@ -1,5 +1,5 @@
 import { phiWindow, sigma2Pod } from './dispersion.ts';
-import type { Dispersion, WindowSeries } from './state.ts';
+import type { Dispersion, InstanceSeries, WindowSeries } from './state.ts';
 
 /** Windows of the control's instances, from which the dispersion is learned. */
 
@@ -88,14 +88,35 @@ export function learnDispersion(
   if (used.length > 0 && shared(series) === 0) return dispersion(PHI_SINGLE, sigma0 * sigma0, same.length);
   if (used.length === 0 || series.length < ENOUGH_TENS) return dispersion(phi0, sigma0 * sigma0, same.length);
   const phi = phiWindow(used, phi0);
-  const sums = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
-  const sigma2 = sigma2Pod(
-    same.map(({ n }) => sums(n)),
-    same.map(({ e }) => sums(e)),
-    phi,
-    sigma0,
-  );
+  const { n, e } = standardised(same);
+  const sigma2 = sigma2Pod(n, e, phi, sigma0);
   return dispersion(phi, sigma2, same.length);
+}
+
+/**
+ * Requests and bad ones of each instance over the windows it shared with others, the requests weighted by how bad their
+ * window was for all: of two instances that served at different times, the one with the worse time is not the worse one.
+ */
+function standardised(instances: readonly InstanceSeries[]): { n: number[]; e: number[] } {
+  const n = instances.map(() => 0);
+  const e = instances.map(() => 0);
+  let allRequests = 0;
+  let allBad = 0;
+  for (let k = 0; k < (instances[0]?.n.length ?? 0); k++) {
+    const requests = instances.map((one) => one.n[k] as number);
+    if (requests.filter((count) => count > 0).length < 2) continue;
+    const total = requests.reduce((all, count) => all + count, 0);
+    const bad = instances.reduce((all, one) => all + (one.e[k] as number), 0);
+    allRequests += total;
+    allBad += bad;
+    instances.forEach((one, i) => {
+      n[i]! += ((requests[i] as number) / total) * bad;
+      e[i]! += one.e[k] as number;
+    });
+  }
+  if (allBad === 0) return { n: n.map(() => 0), e };
+  const rate = allBad / allRequests;
+  return { n: n.map((expected, i) => Math.max(expected / rate, e[i] as number)), e };
 }
 
 /** Windows in which several instances had traffic: one alone shows nothing of how requests clump. */
