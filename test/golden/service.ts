@@ -5,6 +5,10 @@ server.listen(Number(process.env.PORT), '127.0.0.1', () => console.log('version 
 process.on('SIGTERM', () => server.close(() => process.exit(0)));
 `;
 
+const CHECK = `const source = require('node:fs').readFileSync('server.js', 'utf8');
+if (!source.includes('version')) { console.log('server.js has no version'); process.exitCode = 1; }
+`;
+
 const CONFIG = `apiVersion: slipway.dev/v1
 kind: Service
 name: corner
@@ -12,7 +16,7 @@ owner: storefront
 build:
   steps:
     - name: check
-      run: node --check server.js && mkdir -p out && cp server.js out/server.mjs
+      run: node check.js && mkdir -p out && cp server.js out/server.mjs
       outputs: [out]
   image:
     layers:
@@ -26,7 +30,10 @@ run:
 
 /** Files and message of each commit; the third does not build. */
 export const VERSIONS: readonly { files: Record<string, string>; message: string }[] = [
-  { files: { 'slipway.yaml': CONFIG, 'server.js': SERVER(1) }, message: 'Open the corner shop' },
+  {
+    files: { 'slipway.yaml': CONFIG, 'check.js': CHECK, 'server.js': SERVER(1) },
+    message: 'Open the corner shop',
+  },
   { files: { 'server.js': SERVER(2) }, message: 'Sell on Sundays' },
-  { files: { 'server.js': 'const = ;\n' }, message: 'Break the till' },
+  { files: { 'server.js': '// nothing yet\n' }, message: 'Break the till' },
 ];

@@ -77,7 +77,7 @@ function movingRow({ service, environment, moving }: Cell): Row[] {
   if (!moving) return [];
   const parts = [
     `release ${moving.releaseNumber ?? '-'}: ${moving.phase}, ${moving.weight} % of traffic`,
-    moving.paused ? 'paused' : '',
+    moving.paused && !moving.reason.startsWith('paused') ? 'paused' : '',
     moving.verdict ? `evidence ${moving.verdict}` : '',
     oneLine(moving.reason),
   ];
