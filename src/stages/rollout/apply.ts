@@ -78,7 +78,11 @@ function planned(deps: PassDeps, active: ActiveRollout, situation: Situation): P
   }
 }
 
-function planChecked(deps: PassDeps, { rollout, state }: ActiveRollout, situation: Situation): Plan {
+function planChecked(
+  deps: PassDeps,
+  { rollout, state, generation }: ActiveRollout,
+  situation: Situation,
+): Plan {
   const { nowMs } = situation;
   const proposal = plan(rollout, state, situation);
   const violations = check(rollout, state, situation, proposal);
@@ -87,7 +91,7 @@ function planChecked(deps: PassDeps, { rollout, state }: ActiveRollout, situatio
     .map((violation) => `invariant ${violation.invariant}: ${violation.message}`)
     .join('; ');
   deps.log.error(
-    { rollout: rollout.id, violations, proposal },
+    { rollout: rollout.id, generation, violations, proposal },
     'a plan broke an invariant and is not applied',
   );
   const hold = { next: state, actions: [], reasons: [`stopped safely: ${why}`], wakeAtMs: nowMs + 1_000 };
