@@ -8,6 +8,7 @@ import {
 } from '@tanstack/react-router';
 import { MatrixPage } from './matrix/page.tsx';
 import { NotFound } from './shell/not-found.tsx';
+import { PageFailure } from './shell/page-failure.tsx';
 import { Shell } from './shell/shell.tsx';
 
 /** The URL holds the whole view. Anything may stand in an address, so every part of it is read with a bound. */
@@ -179,6 +180,7 @@ export const router = createRouter({
   defaultPreload: 'intent',
   pathParamsAllowedCharacters: [':'],
   scrollRestoration: true,
+  defaultErrorComponent: PageFailure,
 });
 
 declare module '@tanstack/react-router' {

@@ -69,7 +69,7 @@ export function ApprovalCard({ promotion }: { promotion: Promotion }) {
                 <Link
                   to="/releases/$release"
                   params={{ release: release.data.id }}
-                  className="break-words text-accent hover:underline"
+                  className="break-words link"
                 >
                   {firstLine(release.data.commit.message)}
                 </Link>
@@ -80,11 +80,7 @@ export function ApprovalCard({ promotion }: { promotion: Promotion }) {
               </Fact>
             )}
             <Fact name="Artifact">
-              <Link
-                to="/artifacts/$digest"
-                params={{ digest: promotion.digest }}
-                className="text-accent hover:underline"
-              >
+              <Link to="/artifacts/$digest" params={{ digest: promotion.digest }} className="link">
                 <code className="font-mono text-xs">{shortDigest(promotion.digest)}</code>
               </Link>
             </Fact>

@@ -52,11 +52,7 @@ function Item({ item }: { item: ArtifactEvidence }) {
           {item.ledgerIndex !== null && (
             <>
               {' · '}
-              <Link
-                to="/ledger/$index"
-                params={{ index: String(item.ledgerIndex) }}
-                className="text-accent hover:underline"
-              >
+              <Link to="/ledger/$index" params={{ index: String(item.ledgerIndex) }} className="link">
                 ledger entry {item.ledgerIndex}
               </Link>
             </>

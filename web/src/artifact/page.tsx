@@ -88,11 +88,7 @@ function View({ artifact }: { artifact: Artifact }) {
               {artifact.buildId === null ? (
                 'pushed from outside'
               ) : (
-                <Link
-                  to="/builds/$build"
-                  params={{ build: artifact.buildId }}
-                  className="text-accent hover:underline"
-                >
+                <Link to="/builds/$build" params={{ build: artifact.buildId }} className="link">
                   steps and logs
                 </Link>
               )}
@@ -110,7 +106,7 @@ function View({ artifact }: { artifact: Artifact }) {
                       key={rollout.id}
                       to="/rollouts/$rollout"
                       params={{ rollout: rollout.id }}
-                      className="text-accent hover:underline"
+                      className="link"
                     >
                       {rollout.environment}: {(rollout.outcome ?? rollout.phase).replace('-', ' ')}
                     </Link>

@@ -116,22 +116,14 @@ function BuildFacts({ build }: { build: Build }) {
         <Fact name="Sandbox">{build.sandbox ?? '–'}</Fact>
         {build.releaseId !== null && (
           <Fact name="Release">
-            <Link
-              to="/releases/$release"
-              params={{ release: build.releaseId }}
-              className="text-accent hover:underline"
-            >
+            <Link to="/releases/$release" params={{ release: build.releaseId }} className="link">
               what it is for
             </Link>
           </Fact>
         )}
         {build.digest !== null && (
           <Fact name="Artifact">
-            <Link
-              to="/artifacts/$digest"
-              params={{ digest: build.digest }}
-              className="text-accent hover:underline"
-            >
+            <Link to="/artifacts/$digest" params={{ digest: build.digest }} className="link">
               <code className="font-mono text-xs">{shortDigest(build.digest)}</code>
             </Link>
           </Fact>

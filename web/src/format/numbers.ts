@@ -21,6 +21,7 @@ export function percent(rate: number | null | undefined): string {
 export function latency(seconds: number | null | undefined): string {
   if (seconds === null || seconds === undefined || !Number.isFinite(seconds)) return NONE;
   const ms = seconds * 1_000;
+  if (ms === 0) return '0 ms';
   if (ms >= 1_000) return `${(ms / 1_000).toFixed(1)} s`;
   return `${ms < 10 ? ms.toFixed(1) : Math.round(ms)} ms`;
 }

@@ -5,7 +5,17 @@ import { Time } from '../time/time.tsx';
 import { entryWords } from './words.ts';
 
 /** Entries as lines: what, why, who, when; each leads to the entry with its proof. */
-export function EntryList({ entries, where }: { entries: readonly LedgerEntry[]; where?: boolean }) {
+export function EntryList({
+  entries,
+  where,
+  numbered,
+}: {
+  entries: readonly LedgerEntry[];
+  /** Says which service and environment. */
+  where?: boolean;
+  /** Says the place in the log. */
+  numbered?: boolean;
+}) {
   return (
     <ol className="divide-y">
       {entries.map((entry) => {
@@ -23,13 +33,19 @@ export function EntryList({ entries, where }: { entries: readonly LedgerEntry[];
               </span>
               <span className="min-w-0">
                 {where && entry.service !== null && (
-                  <span className="mr-1.5 font-medium">{entry.service}</span>
+                  <span className="mr-1.5 font-medium">
+                    {entry.service}
+                    {entry.environment !== null && `/${entry.environment}`}
+                  </span>
                 )}
                 <span className="break-words">{title}</span>
                 {detail !== '' && <span className="ml-1.5 text-xs break-words text-muted">{detail}</span>}
               </span>
               <span className="flex items-baseline gap-3 text-xs whitespace-nowrap text-muted">
-                <span className="max-md:hidden">{entry.actor}</span>
+                <span className="max-w-48 truncate max-md:hidden" title={entry.actor}>
+                  {entry.actor}
+                </span>
+                {numbered && <span className="w-14 text-right">{entry.index}</span>}
                 <Time at={entry.at} quiet className="w-20 text-right" />
               </span>
             </Link>

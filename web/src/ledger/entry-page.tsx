@@ -63,11 +63,7 @@ function View({ entry }: { entry: LedgerEntry }) {
           </Fact>
           {entry.service !== null && (
             <Fact name="Lane">
-              <Link
-                to="/services/$service"
-                params={{ service: entry.service }}
-                className="text-accent hover:underline"
-              >
+              <Link to="/services/$service" params={{ service: entry.service }} className="link">
                 {entry.service}
               </Link>
               {entry.environment !== null && ` in ${entry.environment}`}
@@ -146,10 +142,17 @@ function Checks({ entry, proof }: { entry: LedgerEntry; proof: InclusionProof })
   );
 }
 
+/** Their subject is an artifact's digest; a signature's is a digest too, but of what was signed. */
+const ABOUT_ARTIFACTS: ReadonlySet<string> = new Set([
+  'artifact.registered',
+  'evidence.attached',
+  'gate.decided',
+]);
+
 /** An id or digest leads to the page of what it names. */
-function SubjectLink({ entry: { subject } }: { entry: LedgerEntry }) {
+function SubjectLink({ entry: { kind, subject } }: { entry: LedgerEntry }) {
   const code = <code className="font-mono text-xs break-all">{subject}</code>;
-  const style = 'text-accent hover:underline';
+  const style = 'link';
   if (subject.startsWith('rol_'))
     return (
       <Link to="/rollouts/$rollout" params={{ rollout: subject }} className={style}>
@@ -174,7 +177,7 @@ function SubjectLink({ entry: { subject } }: { entry: LedgerEntry }) {
         {code}
       </Link>
     );
-  if (/^sha(256|512):/.test(subject))
+  if (ABOUT_ARTIFACTS.has(kind))
     return (
       <Link to="/artifacts/$digest" params={{ digest: subject }} className={style}>
         {code}

@@ -75,7 +75,7 @@ export function LedgerPage() {
             page.entries.length === 0 ? (
               <Empty title="No entry fits the filter">The ledger has {page.size} entries.</Empty>
             ) : (
-              <EntryList entries={page.entries} where />
+              <EntryList entries={page.entries} where numbered />
             )
           }
         </Loaded>

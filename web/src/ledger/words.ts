@@ -103,10 +103,11 @@ function rolloutChanged(data: Data): EntryWords {
   const reasons = Array.isArray(data.reasons) ? data.reasons.map(String) : [];
   const weights = (state.weights ?? {}) as Data;
   const weight = typeof weights.canary === 'number' ? `${weights.canary} %` : '';
+  const said = weight === '' || reasons.some((reason) => reason.includes(weight));
   const back = state.phase === 'rolling-back';
   return {
     title: reasons[0] ?? text(state.phase),
-    detail: [weight, ...reasons.slice(1), actionsWords(data.actions)]
+    detail: [said ? '' : weight, ...reasons.slice(1), actionsWords(data.actions)]
       .filter((part) => part !== '')
       .join(' · '),
     tone: back ? 'bad' : state.paused ? 'wait' : 'move',

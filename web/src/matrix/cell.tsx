@@ -3,7 +3,7 @@ import { memo } from 'react';
 import type { Cell } from '../api/types.ts';
 import { shortDigest } from '../format/names.ts';
 import { count, latency, percent } from '../format/numbers.ts';
-import { TONE_TEXT, ToneIcon } from '../parts/tone.tsx';
+import { TONE_TEXT } from '../parts/tone.tsx';
 import { Time } from '../time/time.tsx';
 import { historyOf, totalRps } from './history.ts';
 import { Sparkline } from './sparkline.tsx';
@@ -35,34 +35,36 @@ export const MatrixCell = memo(function MatrixCell({
       data-cell={`${cell.service}/${cell.environment}`}
       className={`flex h-full min-w-0 flex-col justify-center px-3 hover:bg-raised focus-visible:-outline-offset-2 ${compact ? 'gap-0.5' : 'gap-1'}`}
     >
-      <Current cell={cell} />
+      <Current cell={cell} compact={compact} />
       {!compact && <Message cell={cell} />}
       {!compact && <Traffic cell={cell} />}
-      {(status !== null || compact) && <Status status={status} cell={cell} />}
+      <Status status={status} cell={cell} compact={compact} />
     </Link>
   );
 });
 
-function Current({ cell }: { cell: Cell }) {
+function Current({ cell, compact }: { cell: Cell; compact: boolean }) {
   const { word, tone } = HEALTH[cell.health];
   const { current } = cell;
+  const health = `tone-before whitespace-nowrap text-xs ${TONE_TEXT[tone]}`;
+  if (current === null)
+    return (
+      <span data-tone={tone} className={health} title={cell.healthReason}>
+        {word}
+      </span>
+    );
   return (
-    <span className="flex min-w-0 items-center gap-1.5" title={cell.healthReason}>
-      <ToneIcon tone={tone} />
-      {current === null ? (
-        <span className="text-muted">{word}</span>
-      ) : (
-        <>
-          <span className="font-semibold">
-            {current.releaseNumber === null ? '?' : `#${current.releaseNumber}`}
-          </span>
-          <code className="truncate font-mono text-xs text-muted">
-            {shortDigest(current.digest).slice(0, 8)}
-          </code>
-          <span className={`text-xs ${TONE_TEXT[tone]}`}>{word}</span>
-          <Time at={current.since} quiet className="ml-auto text-xs whitespace-nowrap text-muted" />
-        </>
-      )}
+    <span className="flex min-w-0 items-baseline gap-1.5" title={cell.healthReason}>
+      <span className="font-semibold">
+        {current.releaseNumber === null ? '?' : `#${current.releaseNumber}`}
+      </span>
+      <code className="font-mono text-xs text-muted">
+        {shortDigest(current.digest).slice(0, compact ? 6 : 8)}
+      </code>
+      <span data-tone={tone} className={health}>
+        {word}
+      </span>
+      <Time at={current.since} quiet age={compact} className="ml-auto text-xs whitespace-nowrap text-muted" />
     </span>
   );
 }
@@ -87,26 +89,37 @@ function Traffic({ cell }: { cell: Cell }) {
   );
 }
 
-function Status({ status, cell }: { status: CellStatus | null; cell: Cell }) {
-  if (status === null)
-    return <span className="truncate text-xs text-muted">{cell.current?.message ?? ''}</span>;
-  return (
-    <span className="flex min-w-0 items-center gap-1.5 text-xs" title={status.reason}>
-      {status.weight === null ? (
-        <ToneIcon tone={status.tone} />
-      ) : (
-        <span aria-hidden className="h-1.5 w-10 shrink-0 overflow-hidden rounded-full bg-line">
-          <span className="bar-fill block h-full bg-accent" style={{ width: `${status.weight}%` }} />
-        </span>
-      )}
-      <span
-        className={`min-w-0 truncate ${status.tone === 'ok' || status.tone === 'none' ? 'text-muted' : TONE_TEXT[status.tone]}`}
-      >
-        {status.weight === null ? '' : `${status.weight} % `}
-        {status.text}
-        {status.reason !== '' && status.kind !== 'ended' ? `: ${status.reason}` : ''}
-        {status.kind === 'ended' && status.tone === 'bad' && status.reason !== '' ? `: ${status.reason}` : ''}
-      </span>
+function Status({ status, cell, compact }: { status: CellStatus | null; cell: Cell; compact: boolean }) {
+  const settled = status === null || (status.kind === 'ended' && status.tone === 'ok');
+  if (compact && settled) return <span className="truncate text-xs text-muted">{figures(cell)}</span>;
+  if (status === null) return null;
+  const quiet = status.tone === 'ok' || status.tone === 'none';
+  const why = status.reason !== '' && !settled ? `: ${status.reason}` : '';
+  const words = (
+    <span
+      data-tone={status.tone}
+      title={status.reason}
+      className={`min-w-0 truncate text-xs ${status.weight === null ? 'tone-before' : ''} ${quiet ? 'text-muted' : TONE_TEXT[status.tone]}`}
+    >
+      {status.weight === null ? '' : `${status.weight} % `}
+      {status.text}
+      {why}
     </span>
   );
+  if (status.weight === null) return words;
+  return (
+    <span className="flex min-w-0 items-center gap-1.5">
+      <span aria-hidden className="h-1.5 w-10 shrink-0 overflow-hidden rounded-full bg-line">
+        <span className="bar-fill block h-full bg-accent" style={{ width: `${status.weight}%` }} />
+      </span>
+      {words}
+    </span>
+  );
+}
+
+/** `412 rps, 0.04 % err`. */
+function figures(cell: Cell): string {
+  const group = cell.sample?.groups.stable ?? cell.sample?.groups.canary;
+  if (!cell.sample || !group) return cell.current ? 'no traffic seen' : '';
+  return `${count(totalRps(cell.sample))} rps, ${percent(group.errorRate)} err`;
 }

@@ -31,7 +31,7 @@ export function MatrixGrid({
   const compact = isCompact(services.length, environments.length);
   const rowHeight = compact ? 52 : 104;
   const columnWidth = Math.max(
-    compact ? 176 : 264,
+    compact ? 192 : 264,
     Math.floor((width - SERVICE_WIDTH - 2) / Math.max(1, environments.length)),
   );
   const rows = useVirtualizer({
@@ -72,7 +72,7 @@ export function MatrixGrid({
       aria-colcount={environments.length + 1}
       onKeyDown={onKeyDown}
       onFocus={onFocus}
-      className="relative max-h-[calc(100vh-9.5rem)] min-h-40 overflow-auto rounded-lg border bg-panel"
+      className="relative max-h-[calc(100vh-9.5rem)] min-h-24 overflow-auto rounded-lg border bg-panel"
       style={{ height: services.length * rowHeight + HEADER_HEIGHT + 2 }}
     >
       <div
@@ -87,7 +87,7 @@ export function MatrixGrid({
           <div
             role="columnheader"
             aria-colindex={1}
-            className="sticky left-0 z-10 flex items-center border-r bg-panel px-4 text-xs font-medium text-muted"
+            className="sticky left-0 z-10 flex items-center bg-panel px-4 text-xs font-medium text-muted"
             style={{ width: SERVICE_WIDTH }}
           >
             Service
@@ -100,7 +100,7 @@ export function MatrixGrid({
                 key={environment.name}
                 role="columnheader"
                 aria-colindex={column.index + 2}
-                className="absolute top-0 flex items-center gap-2 px-3 text-sm font-semibold"
+                className="absolute top-0 flex items-center gap-2 border-l px-3 text-sm font-semibold"
                 style={{ left: column.start + SERVICE_WIDTH, width: column.size, height: HEADER_HEIGHT - 1 }}
               >
                 <span className="truncate">{environment.name}</span>

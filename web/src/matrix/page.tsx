@@ -56,7 +56,7 @@ function Body({ matrix }: { matrix: Matrix }) {
           <Empty title="No service fits the filter">
             <button
               type="button"
-              className="text-accent underline"
+              className="link"
               onClick={() => void navigate({ search: (old) => ({ ...old, q: undefined, show: undefined }) })}
             >
               Show all {matrix.services.length}

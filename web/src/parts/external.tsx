@@ -6,7 +6,7 @@ export function External({ url, children }: { url: string; children?: React.Reac
   const href = webUrl(url);
   if (href === null) return <span className="break-all">{children ?? url}</span>;
   return (
-    <a href={href} target="_blank" rel="noreferrer noopener" className="text-accent hover:underline">
+    <a href={href} target="_blank" rel="noreferrer noopener" className="link">
       {children ?? url}
       <ExternalLink aria-hidden className="ml-1 inline size-3 align-baseline" />
       <span className="sr-only"> (opens in a new tab)</span>

@@ -21,7 +21,7 @@ export function Page({
     document.title = `${windowTitle} · Slipway`;
   }, [windowTitle]);
   return (
-    <div className={`mx-auto flex w-full flex-col gap-4 px-4 py-4 sm:px-6 ${wide ? '' : 'max-w-[84rem]'}`}>
+    <div className={`mx-auto flex w-full flex-col gap-4 px-4 py-4 sm:px-6 ${wide ? '' : 'max-w-[96rem]'}`}>
       <header className="flex flex-wrap items-end justify-between gap-x-6 gap-y-2">
         <div className="min-w-0">
           {above !== undefined && (

@@ -25,11 +25,7 @@ export function DecisionDialog({ id, onClose }: { id: string; onClose(): void })
               </Fact>
               <Fact name="About">
                 {data.service} → {data.environment},{' '}
-                <Link
-                  to="/artifacts/$digest"
-                  params={{ digest: data.digest }}
-                  className="text-accent hover:underline"
-                >
+                <Link to="/artifacts/$digest" params={{ digest: data.digest }} className="link">
                   <code className="font-mono text-xs">{shortDigest(data.digest)}</code>
                 </Link>
               </Fact>

@@ -95,11 +95,7 @@ function View({ release }: { release: Release }) {
               {release.buildId === null ? (
                 'none yet'
               ) : (
-                <Link
-                  to="/builds/$build"
-                  params={{ build: release.buildId }}
-                  className="text-accent hover:underline"
-                >
+                <Link to="/builds/$build" params={{ build: release.buildId }} className="link">
                   steps and logs
                 </Link>
               )}
@@ -111,7 +107,7 @@ function View({ release }: { release: Release }) {
                 <Link
                   to="/artifacts/$digest"
                   params={{ digest: release.digest }}
-                  className="text-accent hover:underline"
+                  className="link"
                   title={release.digest}
                 >
                   <code className="font-mono text-xs">{shortDigest(release.digest)}</code> with its evidence

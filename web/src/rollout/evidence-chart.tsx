@@ -41,9 +41,10 @@ export function EvidenceChart({
           {name}
           {verdict && <Badge tone={verdict.tone}>{verdict.word}</Badge>}
         </span>
-        <span className="text-xs whitespace-nowrap text-muted">
-          to roll back {fail.logE.toFixed(1)} of {fail.threshold.toFixed(1)} · to advance{' '}
-          {pass.logE.toFixed(1)} of {pass.threshold.toFixed(1)}
+        <span className="basis-full text-xs text-muted">
+          to roll back <span className="font-medium text-text">{fail.logE.toFixed(1)}</span> of{' '}
+          {fail.threshold.toFixed(1)} · to advance{' '}
+          <span className="font-medium text-text">{pass.logE.toFixed(1)}</span> of {pass.threshold.toFixed(1)}
         </span>
       </figcaption>
       <Frame

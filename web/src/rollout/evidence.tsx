@@ -65,7 +65,7 @@ function EvidenceCharts({ evidence }: { evidence: Evidence }) {
     });
   return (
     <>
-      <div className="grid gap-x-6 gap-y-4 md:grid-cols-2 2xl:grid-cols-3">
+      <div className="grid gap-x-6 gap-y-4 md:grid-cols-2 xl:grid-cols-3">
         {names.map((name) => (
           <EvidenceChart key={name} points={of(name)} marks={marks} cursor={cursor} onCursor={setCursor} />
         ))}

@@ -40,7 +40,7 @@ export function Instances({ rollout, entries }: { rollout: Rollout; entries: rea
                   <button
                     type="button"
                     onClick={() => setOpen(id)}
-                    className="rounded px-1 text-xs text-accent hover:underline"
+                    className="rounded px-1 text-xs link"
                     aria-label={`Logs of ${id}`}
                   >
                     logs

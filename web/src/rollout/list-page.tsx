@@ -21,7 +21,7 @@ export function RolloutsPage() {
           {(service ?? environment) !== undefined && (
             <button
               type="button"
-              className="text-xs text-accent hover:underline"
+              className="text-xs link"
               onClick={() =>
                 void navigate({ search: (old) => ({ ...old, service: undefined, environment: undefined }) })
               }

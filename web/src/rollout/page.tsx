@@ -178,7 +178,7 @@ function RolloutFacts({ rollout }: { rollout: Rollout }) {
           </Fact>
         )}
         <Fact name="Why">
-          <Link to="/why" search={{ subject: rollout.id }} className="text-accent hover:underline">
+          <Link to="/why" search={{ subject: rollout.id }} className="link">
             the chain to the commit
           </Link>
         </Fact>
@@ -191,12 +191,7 @@ function Version({ number, digest }: { number: number | null; digest: string }) 
   return (
     <span className="flex flex-wrap items-center gap-x-2">
       {number !== null && <span className="font-medium">#{number}</span>}
-      <Link
-        to="/artifacts/$digest"
-        params={{ digest }}
-        className="text-accent hover:underline"
-        title={digest}
-      >
+      <Link to="/artifacts/$digest" params={{ digest }} className="link" title={digest}>
         <code className="font-mono text-xs">{shortDigest(digest)}</code>
       </Link>
     </span>

@@ -7,7 +7,7 @@ import { peakWeight, stepSettledAt } from './history.ts';
 interface Column {
   weight: number;
   rule: string;
-  state: 'done' | 'here' | 'ahead' | 'left';
+  state: 'done' | 'here' | 'ahead' | 'left' | 'turned';
 }
 
 /** The steps as a staircase: how far it has come, how long it has been where it is, and what it waits for. */
@@ -19,11 +19,7 @@ export function Ramp({ rollout, entries }: { rollout: Rollout; entries: readonly
   const held = settled === null ? null : (now - settled) / 1_000;
   const { stable, baseline, canary } = rollout.weights;
   return (
-    <Panel
-      title="Ramp"
-      aside={<span>{rollout.strategy}</span>}
-      className={rollout.endedAt === null ? '' : 'opacity-100'}
-    >
+    <Panel title="Ramp" aside={<span>{rollout.strategy}</span>}>
       <ol className="flex h-24 items-end gap-1.5" aria-label="Steps">
         {columns.map((column, i) => (
           <li
@@ -45,7 +41,7 @@ export function Ramp({ rollout, entries }: { rollout: Rollout; entries: readonly
       <div className="mt-1 flex gap-1.5 text-2xs text-muted">
         {columns.map((column, i) => (
           // biome-ignore lint/suspicious/noArrayIndexKey: steps are known by their place
-          <span key={i} className="min-w-0 flex-1 truncate" title={column.rule}>
+          <span key={i} className="min-w-0 flex-1">
             {column.rule}
           </span>
         ))}
@@ -66,13 +62,20 @@ export function Ramp({ rollout, entries }: { rollout: Rollout; entries: readonly
   );
 }
 
-const STATE_WORDS = { done: 'passed', here: 'it is here', ahead: 'ahead', left: 'not reached' } as const;
+const STATE_WORDS = {
+  done: 'passed',
+  here: 'it is here',
+  ahead: 'ahead',
+  left: 'not reached',
+  turned: 'it turned back here',
+} as const;
 
 const BAR = {
   done: 'border-accent/60 bg-accent/35',
   here: 'border-accent bg-accent',
   ahead: 'border-strong border-dashed bg-transparent',
   left: 'border-line bg-raised',
+  turned: 'border-bad bg-bad-soft',
 } as const;
 
 function columnsOf(rollout: Rollout): Column[] {
@@ -81,19 +84,21 @@ function columnsOf(rollout: Rollout): Column[] {
   const steps = rollout.steps.map((step, i): Column => {
     const rule = [
       step.minimumS > 0 ? duration(step.minimumS) : '',
-      step.requirePass ? 'needs proof' : '',
-      step.manual ? 'needs a person' : '',
+      step.requirePass ? 'proof' : '',
+      step.manual ? 'a person' : '',
     ].filter((part) => part !== '');
     return {
       weight: step.weight,
-      rule: rule.join(', ') || 'no wait',
+      rule: rule.join(' + ') || 'no wait',
       state:
         through || i < rollout.stepIndex
           ? 'done'
           : i === rollout.stepIndex && rollout.phase === 'stepping'
             ? 'here'
             : over || rollout.phase === 'rolling-back'
-              ? 'left'
+              ? i === rollout.stepIndex && rollout.exposedAt !== null
+                ? 'turned'
+                : 'left'
               : 'ahead',
     };
   });

@@ -39,7 +39,7 @@ export function RateCharts({ points: all }: { points: Evidence['points'] }) {
       <p className="mb-2 h-4 text-xs text-muted" aria-live="off">
         {cursor === null ? 'Latest look' : `At ${clock(times[cursor] ?? 0, zone)}`}
       </p>
-      <div className="grid gap-x-6 gap-y-4 md:grid-cols-2 2xl:grid-cols-3">
+      <div className="grid gap-x-6 gap-y-4 md:grid-cols-2 xl:grid-cols-3">
         <LineChart
           title="Traffic on the canary"
           times={times}

@@ -1,5 +1,5 @@
 import type { Evidence, MetricEvidence, Rollout } from '../api/types.ts';
-import { count } from '../format/numbers.ts';
+import { count, latency, percent } from '../format/numbers.ts';
 import { duration, elapsed } from '../time/format.ts';
 
 /** ok: good news. bad: it turned back. wait: somebody or something must act. move: under way. none: nothing to say. */
@@ -149,7 +149,7 @@ function atStep(rollout: Rollout, evidence: Evidence | null, nowMs: number): Hea
     return {
       tone: 'move',
       title: `Undecided at ${weight}: ${neededWords(needed(evidence))}`,
-      detail: evidence?.reason ? sentence(evidence.reason) : why,
+      detail: openWords(evidence) ?? why,
     };
   if (verdict === 'no-data')
     return {
@@ -159,6 +159,21 @@ function atStep(rollout: Rollout, evidence: Evidence | null, nowMs: number): Hea
     };
   const held = duration((nowMs - Date.parse(rollout.updatedAt)) / 1_000);
   return { tone: 'move', title: `At ${weight}, for ${held}`, detail: why };
+}
+
+/** Canary and baseline of the undecided metric that needs most, from the newest look. */
+function openWords(evidence: Evidence | null): string | null {
+  const metrics = evidence?.points.at(-1)?.point.metrics ?? [];
+  const [worst] = metrics
+    .filter((metric) => metric.verdict === 'inconclusive')
+    .sort((a, b) => (b.remaining?.requests ?? Infinity) - (a.remaining?.requests ?? Infinity));
+  return worst === undefined ? null : `${comparison(worst)}.`;
+}
+
+/** `Latency p99: canary 1.1 % of 8,338 slower than 112 ms, baseline 1.0 % of 8,402`. */
+export function comparison({ metric, canary, baseline, edgeS }: MetricEvidence): string {
+  const slower = edgeS === null ? '' : ` slower than ${latency(edgeS)}`;
+  return `${METRICS[metric] ?? metric}: canary ${percent(canary.rate)} of ${count(canary.requests)}${slower}, baseline ${percent(baseline.rate)} of ${count(baseline.requests)}`;
 }
 
 export interface Needed {

@@ -33,11 +33,7 @@ export function Changes({ service, environment, to }: { service: string; environ
               <ul className="mt-1 flex flex-col gap-0.5">
                 {list.slice(0, SHOWN).map((release) => (
                   <li key={release.id} className="flex min-w-0 gap-2">
-                    <Link
-                      to="/releases/$release"
-                      params={{ release: release.id }}
-                      className="shrink-0 text-accent hover:underline"
-                    >
+                    <Link to="/releases/$release" params={{ release: release.id }} className="shrink-0 link">
                       #{release.number}
                     </Link>
                     <span className="truncate">{firstLine(release.commit.message)}</span>

@@ -50,7 +50,7 @@ export function EnvironmentCard({
           <Link
             to="/artifacts/$digest"
             params={{ digest: current.digest }}
-            className="font-mono text-xs text-accent hover:underline"
+            className="font-mono text-xs link"
             title={current.digest}
           >
             {shortDigest(current.digest)}
@@ -80,11 +80,7 @@ export function EnvironmentCard({
           {cell.url !== null && current !== null && (
             <External url={cell.url.replace('127.0.0.1', location.hostname)}>open</External>
           )}
-          <Link
-            to="/why"
-            search={{ subject: `${cell.service}/${cell.environment}` }}
-            className="text-accent hover:underline"
-          >
+          <Link to="/why" search={{ subject: `${cell.service}/${cell.environment}` }} className="link">
             why
           </Link>
         </span>

@@ -6,7 +6,7 @@ export function NotFound() {
     <Page title="There is no such page" windowTitle="Not found">
       <p>
         The address names nothing here. The{' '}
-        <Link to="/" className="text-accent hover:underline">
+        <Link to="/" className="link">
           matrix
         </Link>{' '}
         shows what runs where.

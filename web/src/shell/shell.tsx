@@ -18,9 +18,9 @@ const Palette = lazy(() =>
 
 /** Who is here decides what is drawn: the sign-in form, or the product. */
 export function Shell() {
-  const me = useQuery(queries.me());
-  const navigate = useNavigate();
   const path = useRouterState({ select: (state) => state.location.pathname });
+  const me = useQuery({ ...queries.me(), enabled: path !== '/login' });
+  const navigate = useNavigate();
   const problem = me.error === null ? null : asProblem(me.error);
   if (problem?.status === 401 || path === '/login')
     return (

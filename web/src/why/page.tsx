@@ -65,15 +65,11 @@ function Chain({ why }: { why: Why }) {
   return (
     <section aria-label="Chain" className="rounded-lg border bg-panel p-4">
       <p className="mb-4">
-        <Link
-          to="/services/$service"
-          params={{ service: why.service }}
-          className="font-semibold text-accent hover:underline"
-        >
+        <Link to="/services/$service" params={{ service: why.service }} className="font-semibold link">
           {why.service}
         </Link>
         {why.environment !== null && ` in ${why.environment}`}:{' '}
-        <Link to="/artifacts/$digest" params={{ digest: why.digest }} className="text-accent hover:underline">
+        <Link to="/artifacts/$digest" params={{ digest: why.digest }} className="link">
           <code className="font-mono text-xs">{shortDigest(why.digest)}</code>
         </Link>{' '}
         <span className="text-muted">
@@ -104,7 +100,7 @@ function Chain({ why }: { why: Why }) {
                 </ul>
               )}
               {link.entries.length > 0 && (
-                <p className="mt-0.5 flex flex-wrap gap-x-2 text-xs">
+                <p className="flex flex-wrap items-center gap-x-1 text-xs">
                   <span className="text-muted">ledger</span>
                   {link.entries.slice(0, 12).map((index) => (
                     <Link
@@ -112,7 +108,7 @@ function Chain({ why }: { why: Why }) {
                       to="/ledger/$index"
                       params={{ index: String(index) }}
                       preload={false}
-                      className="text-accent hover:underline"
+                      className="link inline-flex h-6 min-w-6 items-center justify-center"
                     >
                       {index}
                     </Link>
