@@ -43,7 +43,7 @@ export function startWorker(
     },
     random: world.draw.bytes,
   };
-  const deps = { target, clock, log: logFor(world) };
+  const deps = { target, clock, log: logFor(world, store) };
   const memory: HealMemory = new Map();
   void forever(world, life, TICK_MS, async () => {
     await runPasses({ ...deps, store: faultyStore(world, calls, store) }, 50);
@@ -54,10 +54,17 @@ export function startWorker(
   });
 }
 
-/** Warnings are part of a rough life. An error is a plan that broke an invariant, or worse. */
-function logFor(world: World): Logger {
+/**
+ * Warnings are part of a rough life. An error is a plan that broke an invariant, or worse; only of a row that others have
+ * moved on since it was read, with a newer look at the data plane, may a plan be wrong: it loses the swap.
+ */
+function logFor(world: World, store: MemoryStore): Logger {
   return Object.assign(Object.create(SILENT) as Logger, {
-    error: (facts: object, message: string) => world.witness.break(0, `${message}: ${JSON.stringify(facts)}`),
+    error(facts: { rollout?: string; generation?: number }, message: string) {
+      const row = store.rows.get(facts.rollout ?? '');
+      if (row === undefined || facts.generation === undefined || row.generation === facts.generation)
+        world.witness.break(0, `${message}: ${JSON.stringify(facts)}`);
+    },
   });
 }
 
