@@ -216,8 +216,19 @@ const missingData: Rule = ({ rollout, before, situation, plan: { next } }) => {
   return analysis.atMs < oldest ? violation(8, 'advances on a verdict that is not of this step') : [];
 };
 
-const terminalTraffic: Rule = ({ rollout, situation: { observation, outstanding }, plan: { next } }) => {
-  if (!isTerminal(next.phase) || next.phase === 'cancelled' || next.phase === 'superseded') return [];
+const terminalTraffic: Rule = ({
+  rollout,
+  before,
+  situation: { observation, outstanding },
+  plan: { next },
+}) => {
+  if (
+    isTerminal(before.phase) ||
+    !isTerminal(next.phase) ||
+    next.phase === 'cancelled' ||
+    next.phase === 'superseded'
+  )
+    return [];
   if (observation === null) return violation(8, `ends as ${next.phase} without an observation`);
   if (next.phase !== 'succeeded') {
     return next.weights.canary === 0 && !carriesCanary(rollout, observation)
