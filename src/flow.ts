@@ -72,9 +72,9 @@ export interface Work {
   loops: readonly { name: string; run(signal: AbortSignal): Promise<void> }[];
 }
 
-export async function work(machine: Machine): Promise<Work> {
+export function work(machine: Machine): Work {
   return {
-    tasks: await queueTasks(machine),
+    tasks: queueTasks(machine),
     loops: [
       { name: 'ledger', run: (signal) => sequenceLoop(machine, signal) },
       { name: 'rollouts', run: (signal) => rolloutLoop(machine, signal) },

@@ -29,8 +29,10 @@ const LANE_TICK_MS = 3_000;
 /** A ledger that does not fit its head is looked at again this often: a person may have restored it. */
 const TAMPERED_RECHECK_MS = 5_000;
 
-export async function queueTasks(machine: Machine): Promise<Record<string, TaskHandler>> {
-  const builds = await buildDeps(machine);
+export function queueTasks(machine: Machine): Record<string, TaskHandler> {
+  // Not waited for: the sandbox is tried out meanwhile, and rollouts do not need it.
+  const builds = buildDeps(machine);
+  builds.catch((error) => machine.log.error({ err: error }, 'nothing can be built'));
   const promotions = promoteDeps(machine);
   const sources = sourceDeps(machine);
   const { database, clock, git } = machine;
@@ -45,8 +47,8 @@ export async function queueTasks(machine: Machine): Promise<Record<string, TaskH
       });
       return { config, digest };
     },
-    build: (id, buildSignal) => build(builds, id, buildSignal),
-    abandon: (releaseId, error) => abandon(builds, releaseId, error),
+    build: async (id, buildSignal) => build(await builds, id, buildSignal),
+    abandon: async (releaseId, error) => abandon(await builds, releaseId, error),
     attest: (releaseId, artifact) => attest(machine, releaseId, artifact, signal),
     // No scanner is configured: nothing is attached, and nothing pretends to have scanned.
     scan: async () => {},
@@ -70,7 +72,7 @@ export async function queueTasks(machine: Machine): Promise<Record<string, TaskH
       await wakeLater(database, 'source', service, clock.nowMs() + POLL_SOURCES_MS);
     },
     release: (id, signal) => reconcileRelease(releases(signal), id, signal),
-    build: async (id, signal) => void (await runBuild(builds, id, signal)),
+    build: async (id, signal) => void (await runBuild(await builds, id, signal)),
     promotion: (id) => reconcilePromotion(promotions, id),
   };
 }

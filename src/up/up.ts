@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { SlipwayError } from '../kernel/errors.ts';
 import { sleep } from '../platform/clock.ts';
@@ -176,16 +177,16 @@ function startChildren({ data, log }: UpOptions, runtime: Runtime, stops: (() =>
   const main = import.meta.url.endsWith('.ts') ? MAIN : MAIN.replace(/\.ts$/, '.js');
   return ['router', 'agent', 'server', 'worker'].map((name) => {
     const command = [process.execPath, main, name, '--data', data.root];
-    const child = keepRunning({ name, command, logDirectory: data.logs, env: childEnv(), log });
+    const child = keepRunning({ name, command, logDirectory: data.logs, env: childEnv(data), log });
     stops.push(() => child.stop(STOP_GRACE_MS, name === 'agent' ? () => stopInstances(runtime) : undefined));
     return child;
   });
 }
 
-/** What a child needs of our environment; secrets travel in the runtime file. */
-function childEnv(): NodeJS.ProcessEnv {
+/** What a child needs of our environment; secrets travel in the runtime file. Compiled code is kept: a start takes half the time. */
+function childEnv(data: DataDirectory): NodeJS.ProcessEnv {
   const { SLIPWAY_TOKEN: _, DATABASE_URL: __, ...rest } = process.env;
-  return rest;
+  return { NODE_COMPILE_CACHE: join(data.cache, 'node'), ...rest };
 }
 
 /** Instances outlive the agent on purpose; a clean end of the whole stops them through it. They start again with it. */

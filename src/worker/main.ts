@@ -16,15 +16,16 @@ export interface Worker {
 export async function startWorker(machine: Machine): Promise<Worker> {
   const { database, log } = machine;
   const stopping = new AbortController();
-  const { tasks, loops } = await work(machine);
+  const { tasks, loops } = work(machine);
   await retry(() => wakeEverything(machine));
-  const queue = await startQueue({ database, tasks, concurrency: CONCURRENCY, log });
+  // Before the queue: what rolls out goes on as soon as its rows can be read.
   const running = loops.map(async (loop) => {
     await loop.run(stopping.signal);
     if (!stopping.signal.aborted) throw new Error(`the ${loop.name} loop ended`);
   });
   const failed = Promise.all(running).then(() => new Promise<never>(() => {}));
   failed.catch((error) => log.fatal({ error }, 'the worker cannot go on'));
+  const queue = await startQueue({ database, tasks, concurrency: CONCURRENCY, log });
   return {
     failed,
     async stop() {
