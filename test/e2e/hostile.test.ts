@@ -5,7 +5,9 @@ import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import type { Digest } from '../../src/kernel/digest.ts';
+import { sleep } from '../../src/platform/clock.ts';
 import { freePort } from '../../src/platform/ports.ts';
+import { wake } from '../../src/platform/queue/queue.ts';
 import { pushUnsigned, signedByStranger } from './harness/images.ts';
 import { createInstallation, type Installation, NotStarted } from './harness/installation.ts';
 import { assertSound } from './harness/laws.ts';
@@ -108,7 +110,7 @@ test("a lane's port that somebody else has: said in the rollout and on the home 
       assert.match(cell?.moving?.reason ?? '', taken);
       return true;
     });
-    await new Promise((resolve) => setTimeout(resolve, 2_000));
+    await sleep(2_000);
     assert.ok((await entries()).length - before <= 12, 'a failing order does not fill the ledger');
   } finally {
     await free(squatter);
@@ -153,9 +155,18 @@ test('a repository that vanishes: said with the service, the running version unt
     .api()
     .call('POST', '/v1/services/app/releases', { commit: 'main' });
   assert.deepEqual([status, body.code], [502, 'source_unreachable']);
-  await installation.api().call('POST', '/v1/services', { repository: app.repository, branch: 'main' });
+  const looksAgain = (what: string, as: (problem: string | null) => boolean) =>
+    until(what, async () => {
+      await wake(installation.database(), 'source', 'app');
+      await sleep(100);
+      return as((await installation.api().get<{ problem: string | null }>('/v1/services/app')).problem);
+    });
+  await looksAgain('the service says so', (problem) =>
+    /cannot be read|does not exist|no repository|not there/i.test(problem ?? ''),
+  );
   assert.equal((await fetch(await laneUrl(installation, 'app'))).status, 200);
   await rename(`${app.repository}-away`, app.repository);
+  await looksAgain('the service is well again', (problem) => problem === null);
   const again = await installation.api().call('POST', '/v1/services/app/releases', { commit: 'main' });
   assert.equal(again.status, 201);
 });

@@ -37,8 +37,8 @@ export interface Installation {
   killSupervisor(): Promise<void>;
   /** Ctrl-C, and until the supervisor has gone. */
   interrupt(): Promise<void>;
-  /** Ends everything, asserts that no process is left, removes the directory. */
-  close(): Promise<void>;
+  /** Ends everything, asserts that no process is left, removes the directory; `before` that, its own last step. */
+  close(last?: () => Promise<void>): Promise<void>;
 }
 
 export type StartFailure = { code?: string; message: string; hint?: string };
@@ -105,7 +105,7 @@ export async function createInstallation(place?: (root: string) => Promise<void>
       await state.exited;
     },
     interrupt: () => interrupt(state),
-    close: () => close(state, root, home),
+    close: (last) => close(state, root, home, last),
   };
   return installation;
 }
@@ -164,7 +164,7 @@ async function interrupt(state: State): Promise<void> {
   assert.equal(state.child!.exitCode, 0, 'the supervisor ends in order');
 }
 
-async function close(state: State, root: string, home: string): Promise<void> {
+async function close(state: State, root: string, home: string, last?: () => Promise<void>): Promise<void> {
   await state.database?.close();
   try {
     if (state.child !== null && isAlive(state.child.pid!)) await interrupt(state);
@@ -172,6 +172,7 @@ async function close(state: State, root: string, home: string): Promise<void> {
     assert.deepEqual(left, [], 'no process is left');
   } finally {
     for (const { pid } of processesOf(root)) process.kill(pid, 'SIGKILL');
+    await last?.();
     // For whoever looks into a failure: SLIPWAY_KEEP=1 leaves the directory with its logs.
     if (process.env.SLIPWAY_KEEP === '1') process.stderr.write(`kept: ${home}\n`);
     else await rm(home, { recursive: true, force: true, maxRetries: 5 });

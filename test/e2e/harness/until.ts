@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { availableParallelism, loadavg } from 'node:os';
 import { sleep } from '../../../src/platform/clock.ts';
 
 const POLL_MS = 20;
@@ -25,4 +26,14 @@ export async function until<Found>(
       assert.fail(`${what}: not within ${deadlineMs} ms (last: ${last})`);
     await sleep(POLL_MS);
   }
+}
+
+const MOST = 5;
+
+/**
+ * A promise in seconds is made for a machine that has time: where more is running than there are cores, each second of work
+ * takes as many times longer. The figures that are told are as measured.
+ */
+export function patient(ms: number): number {
+  return ms * Math.min(MOST, Math.max(1, (loadavg()[0] ?? 1) / availableParallelism()));
 }
