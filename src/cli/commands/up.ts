@@ -30,8 +30,14 @@ async function start(
   const { io, local, output, signal } = context;
   const begin = (progress: (message: string) => void) => local.up({ ...options, progress, signal });
   try {
-    if (!mayAnimate(io)) return await begin((message) => output.note(message));
-    const { Listr } = await import('listr2');
+    // listr2 draws only where stdout is a terminal too, whatever it draws on.
+    if (!mayAnimate(io) || !io.stdout.isTTY) return await begin((message) => output.note(message));
+    const { Listr, ListrLogger, ProcessOutput } = await import('listr2');
+    // Steps are company, not the result: what listr2 takes for its stdout is our stderr.
+    const logger = new ListrLogger({
+      useIcons: false,
+      processOutput: new ProcessOutput(process.stderr, process.stderr),
+    });
     let started: Started | null = null;
     const steps = new Listr(
       [
@@ -44,7 +50,10 @@ async function start(
           },
         },
       ],
-      { rendererOptions: { showErrorMessage: false, collapseErrors: false }, registerSignalListeners: false },
+      {
+        rendererOptions: { logger, showErrorMessage: false, collapseErrors: false },
+        registerSignalListeners: false,
+      },
     );
     await steps.run();
     return started as unknown as Started;
