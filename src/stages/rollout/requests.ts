@@ -36,11 +36,14 @@ export async function requestRollout(
     throw new SlipwayError('invalid_state', 'the rollout is not paused');
   const written = await database.query(
     `update rollouts set request = $2, wake_at = $3
-     where id = $1 and ended_at is null and (request is null or request->>'kind' <> 'abort') returning id`,
-    [id, json(request), new Date(request.atMs)],
+     where id = $1 and ended_at is null and phase = any($4) and (request is null or request->>'kind' <> 'abort') returning id`,
+    [id, json(request), new Date(request.atMs), ACCEPTS[request.kind]],
   );
-  if (written.length === 0 && request.kind !== 'abort')
-    throw new SlipwayError('invalid_state', 'an abort is under way');
+  if (written.length > 0 || (request.kind === 'abort' && row.request?.kind === 'abort')) return;
+  throw new SlipwayError(
+    'invalid_state',
+    'an abort is under way, or the rollout has moved on at this moment',
+  );
 }
 
 export interface RollbackTarget {
