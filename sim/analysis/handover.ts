@@ -55,7 +55,13 @@ export interface Service {
 export const SOUND: Service = { fails: 0, waits: 0, clump: 1, pauseEveryS: 10, pauseS: 0.03 };
 export const BAD: Service = { ...SOUND, fails: 0.019, waits: 0.095 };
 
+/** Seconds a step lasts at least, as the demonstration's strategy says. */
+const STEP_S = 5;
+
 export interface Outcome {
+  /** Seconds after the canary's first request until the first step was passed, and until the second: all traffic. */
+  passedAtS: number | null;
+  promotedAtS: number | null;
   /** Seconds after the canary's first request until FAIL; null: never. */
   failedAtS: number | null;
   /** Failed requests of the canary until then. */
@@ -119,15 +125,15 @@ interface Fleet {
 }
 
 /** Who serves at a second; the instances are made once. */
-function fleets(): (second: number) => Fleet {
+function fleets(): (second: number, share: number) => Fleet {
   const make = (name: string, group: Group, of: Digest, count: number) =>
     Array.from({ length: count }, (_, i) => new Instance(`${name}${i + 1}`, group, of));
   const v1 = make('one-', 'stable', V1, 4);
   const v2 = make('two-', 'canary', V2, 4);
   const baseline = make('base-', 'baseline', V2, 3);
-  const canary = make('three-', 'canary', V3, 1);
+  const canary = make('three-', 'canary', V3, 2);
   const first = v2.slice(0, 1);
-  return (second) => {
+  return (second, share) => {
     if (second < FIRST_SHARE_S) return { instances: v1, rps: () => RPS / 4, canaryWeight: 0 };
     if (second < TAKEOVER_S) {
       const rps = (one: Instance) => (first.includes(one) ? RPS / 4 : (RPS * 3) / 16);
@@ -135,14 +141,12 @@ function fleets(): (second: number) => Fleet {
     }
     if (second < 0) return { instances: v2, rps: () => RPS / 4, canaryWeight: 100 };
     for (const one of v2) one.group = 'stable';
+    const canaries = share > 25 ? canary : canary.slice(0, 1);
+    const instances = [...v2, ...baseline, ...canaries];
     if (second < STARTED_S)
-      return {
-        instances: [...v2, ...baseline, ...canary],
-        rps: (one) => (v2.includes(one) ? RPS / 4 : 0),
-        canaryWeight: 0,
-      };
-    const rps = (one: Instance) => (v2.includes(one) ? 0 : RPS / 4);
-    return { instances: [...v2, ...baseline, ...canary], rps, canaryWeight: 25 };
+      return { instances, rps: (one) => (v2.includes(one) ? RPS / 4 : 0), canaryWeight: 0 };
+    const part = (one: Instance) => (canary.includes(one) ? share / canaries.length : (100 - share) / 3);
+    return { instances, rps: (one) => (v2.includes(one) ? 0 : (RPS * part(one)) / 100), canaryWeight: share };
   };
 }
 
@@ -157,8 +161,11 @@ export function handover(
   const at = fleets();
   const recorder = historyRecorder();
   let state: AnalysisState | null = null;
+  let share = 25;
+  let stepAtS = STARTED_S;
+  let passedAtS: number | null = null;
   for (let second = OLDEST_S; second < END_S; second++) {
-    const fleet = at(second);
+    const fleet = at(second, share);
     for (const one of fleet.instances)
       one.serve(random, fleet.rps(one), one.counters.digest === V3 ? next : old);
     const backends = fleet.instances.map((one) => one.snapshot());
@@ -169,12 +176,22 @@ export function handover(
     const history = state === null ? historyOf(recorder) : null;
     const now = analyze(SPEC, state, snapshot, stats.atMs, { history });
     state = now.state;
+    const sinceS = second + 1 - STARTED_S;
+    if (now.verdict === 'pass' && second + 1 - stepAtS >= STEP_S) {
+      if (passedAtS !== null) return { ...NEVER, passedAtS, promotedAtS: sinceS };
+      passedAtS = sinceS;
+      share = 50;
+      stepAtS = second + 1;
+    }
     if (now.verdict !== 'fail') continue;
-    const failures = backends.find(({ digest: of }) => of === V3)?.errors ?? 0;
-    return { failedAtS: second + 1 - STARTED_S, failures, reason: now.reason };
+    const ofCanary = backends.filter(({ digest: of }) => of === V3);
+    const failures = ofCanary.reduce((all, { errors }) => all + errors, 0);
+    return { passedAtS, promotedAtS: null, failedAtS: sinceS, failures, reason: now.reason };
   }
-  return { failedAtS: null, failures: 0, reason: '' };
+  return { ...NEVER, passedAtS };
 }
+
+const NEVER: Outcome = { passedAtS: null, promotedAtS: null, failedAtS: null, failures: 0, reason: '' };
 
 function historyOf(recorder: HistoryRecorder) {
   return recorder.of('shop/prod', { digest: V3, previousDigest: V2 });
@@ -209,14 +226,19 @@ if (import.meta.main) {
       const metric = reason.slice(0, reason.indexOf(':'));
       by[metric] = (by[metric] ?? 0) + 1;
     }
-    const quantile = (values: number[], q: number) =>
-      values.sort((a, b) => a - b)[Math.floor(q * (values.length - 1))];
-    const times = failed.map(({ failedAtS }) => failedAtS as number);
+    const quantile = (values: (number | null)[], q: number) => {
+      const known = values.filter((value) => value !== null).sort((x, y) => x - y);
+      return known[Math.floor(q * (known.length - 1))] ?? '-';
+    };
+    const share = (part: readonly unknown[]) => `${((100 * part.length) / runs).toFixed(1)} %`;
+    const promoted = outcomes.filter(({ promotedAtS }) => promotedAtS !== null);
+    const fails = failed.map(({ failedAtS }) => failedAtS);
+    const promotions = promoted.map(({ promotedAtS }) => promotedAtS);
     console.log(
-      `${name}: failed ${((100 * failed.length) / runs).toFixed(1)} %, median ${quantile(times, 0.5)} s, p90 ${quantile(times, 0.9)} s, failures met ${quantile(
+      `${name}: failed ${share(failed)}, median ${quantile(fails, 0.5)} s, p90 ${quantile(fails, 0.9)} s, ${quantile(
         failed.map(({ failures }) => failures),
         0.5,
-      )}`,
+      )} failures; promoted ${share(promoted)}, median ${quantile(promotions, 0.5)} s, p90 ${quantile(promotions, 0.9)} s`,
       JSON.stringify(by),
     );
   }

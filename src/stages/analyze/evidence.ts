@@ -10,6 +10,12 @@ import type { AnalysisState, MetricConfig, MetricState } from './state.ts';
 
 /** The evidence of one look as the pages draw it. */
 
+/**
+ * Evidence for a fail from which on nothing passes: an e-value of 1, where the data begin to speak for a worse version more than
+ * against it. Without this a defect within the margin of a pass wins the race against its own proof.
+ */
+const LEANS_TO_FAIL = 0;
+
 export function metricEvidence(
   config: MetricConfig,
   metric: MetricState,
@@ -25,7 +31,7 @@ export function metricEvidence(
     ? 'no-data'
     : failed
       ? 'fail'
-      : pass.crossed && !fail.crossed
+      : pass.crossed && fail.logE < LEANS_TO_FAIL
         ? 'pass'
         : 'inconclusive';
   return {
@@ -57,7 +63,8 @@ function stillNeeded(
   const thetaB = eb / nb;
   // A few requests say little: until there are more, the canary is taken to be like its baseline.
   const thetaC = (ec + SHRINKAGE * thetaB) / (nc + SHRINKAGE);
-  const toward = ec / nc > (config.fail.rho * eb) / nb + config.fail.delta ? 'fail' : 'pass';
+  const worse = ec / nc > (config.fail.rho * eb) / nb + config.fail.delta;
+  const toward = worse || standings.pass.crossed ? 'fail' : 'pass';
   const { logE, threshold, slope } = standings[toward];
   const { psis } = toward === 'fail' ? config.failProcess : config.passProcess;
   const bet = betOf(config, metric, config[toward]);

@@ -244,6 +244,19 @@ test('an A/A rollout of the same digest still has two arms', () => {
   );
 });
 
+test('a defect within the margin of a pass is never passed while its proof grows', () => {
+  const wide = { weight: 1, failRho: 1.1, failDelta: 1e-4, passRho: 1.5, passDelta: 0.1 };
+  const watch = started({ ...ERRORS_ONLY, errors: wide });
+  watch.run(240, { ...EQUAL, canary: { rps: 50, errors: 0.012 } }, 'fail');
+  assert.equal(watch.verdicts.at(-1), 'fail', watch.last?.reason);
+  assert.ok(!watch.verdicts.includes('pass'));
+  const metric = watch.last?.evidence?.metrics[0];
+  assert.ok(
+    metric && metric.pass.logE > metric.pass.threshold,
+    'though the wide margin would have allowed it',
+  );
+});
+
 test('the state stays bounded over an hour of an odd fleet', () => {
   const watch = new Watch(lane(), SPEC);
   watch.look();

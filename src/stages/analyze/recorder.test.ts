@@ -40,9 +40,9 @@ test('windows follow the clock; instances that are gone, and the version before,
   assert.equal(minutes.windows, 3);
   assert.equal(tens.windows, 18);
   const now = minutes.instances.find(({ id }) => id === 'now');
-  // The first second of an instance is where its counters stood, and the third minute was two thirds over.
+  // It came eleven seconds into the third minute, and was cold for five.
   assert.deepEqual(now?.requests.slice(0, 2), [0, 0]);
-  assert.ok(Math.abs((now?.requests[2] ?? 0) - 49 * 50) <= 50, `${now?.requests[2]}`);
+  assert.ok(Math.abs((now?.requests[2] ?? 0) - 44 * 50) <= 100, `${now?.requests[2]}`);
   assert.equal(minutes.instances.find(({ id }) => id === 'old')?.requests[1], 3000);
 });
 
@@ -59,7 +59,7 @@ test('winners count before they are called stable; the judged version and failed
   assert.deepEqual(ids(recorder, { digest: OLDER, previousDigest: NEW }), ['next', 'winner other']);
 });
 
-test('a router that starts anew and counters that fall back lose no minute and add none', () => {
+test('a router that starts anew and counters that fall back add nothing to any minute', () => {
   const recorder = historyRecorder();
   const traffic = new Traffic(START_MS).add('a', 'stable').add('b', 'stable');
   watch(recorder, traffic, 90, { stable: HEALTHY });
@@ -69,7 +69,7 @@ test('a router that starts anew and counters that fall back lose no minute and a
   watch(recorder, traffic, 65, { stable: HEALTHY });
   const { minutes } = recorder.of(LANE, VERSIONS) ?? assert.fail();
   for (const { requests } of minutes.instances) {
-    for (const n of requests) assert.ok(n > 0 && n <= 3050, `${requests}`);
+    for (const n of requests) assert.ok(n >= 1400 && n <= 3050, `${requests}`);
   }
 });
 

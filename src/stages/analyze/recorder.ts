@@ -1,6 +1,6 @@
 import type { BackendCounters, RouterStats } from '../../kernel/dataplane.ts';
 import type { Lane } from '../../kernel/ids.ts';
-import { type LaneBurn, LONG_MINUTES, SHORT_MINUTES } from './burn.ts';
+import { type BurnWindow, type LaneBurn, LONG_MINUTES, SHORT_MINUTES } from './burn.ts';
 import { BUCKETS, pack } from './histogram.ts';
 import type { LaneHistory } from './state.ts';
 import { addCount, type Count, endWindow, newWindows, seriesOf, type Windows } from './tally.ts';
@@ -19,6 +19,8 @@ export const KEPT_MINUTES = LONG_MINUTES + SHORT_MINUTES;
 const WATCHED_SHARE = 0.9;
 /** Ten-second windows stand in until there are three minutes. */
 const HISTORY_TENS = 18;
+/** A fresh instance's first seconds of traffic (cold caches, code not compiled yet) say nothing of how instances differ. */
+const COLD_MS = 5_000;
 /** Instances of a lane that are followed; more than a lane has. */
 const MAX_FOLLOWED = 512;
 
@@ -31,6 +33,8 @@ export interface RecordedMinute extends Count {
 
 interface Followed {
   last: BackendCounters;
+  /** When its first traffic was seen; 0: it was warm when it was first seen, null: it has had none. */
+  trafficSinceMs: number | null;
   /** Counters at the start of the minute and of the ten seconds under way. */
   minuteBase: BackendCounters;
   tenBase: BackendCounters;
@@ -41,8 +45,9 @@ interface LaneRecord {
   followed: Map<string, Followed>;
   minutes: Windows;
   tens: Windows;
-  /** Requests and errors of the whole lane by the start of the minute, oldest first. */
-  sums: Map<number, { requests: number; errors: number }>;
+  /** Requests and errors of the whole lane by the start of the minute, oldest first; and of the minute under way. */
+  sums: Map<number, BurnWindow>;
+  open: BurnWindow;
 }
 
 export interface HistoryRecorder {
@@ -68,7 +73,7 @@ export function historyRecorder(): HistoryRecorder {
     if (known) return known;
     const minutes = newWindows(MINUTE_MS, HISTORY_MINUTES);
     const tens = newWindows(TEN_SECONDS_MS, HISTORY_TENS);
-    const record = { bootId: '', followed: new Map(), minutes, tens, sums: new Map() };
+    const record = { bootId: '', followed: new Map(), minutes, tens, sums: new Map(), open: nothing() };
     lanes.set(lane, record);
     return record;
   };
@@ -116,17 +121,22 @@ function observeLane(
   backends: readonly BackendCounters[],
   { atMs, bootId }: RouterStats,
 ): Omit<RecordedMinute, 'lane'>[] {
-  // A router that started anew counts from zero.
-  if (record.bootId !== bootId) record.followed.clear();
-  const fresh = record.bootId !== '' && record.bootId !== bootId;
+  // A router that started anew counts from zero; what it lists at once was there before.
+  const first = record.bootId !== bootId;
+  const rebooted = first && record.bootId !== '';
+  if (first) record.followed.clear();
   record.bootId = bootId;
-  for (const backend of backends) if (backend.latency.length === BUCKETS) follow(record, backend, fresh);
+  for (const backend of backends)
+    if (backend.latency.length === BUCKETS) follow(record, backend, { atMs, first, rebooted });
   const ended: Omit<RecordedMinute, 'lane'>[] = [];
   const tenAtMs = endWindow(record.tens, atMs);
   const minuteAtMs = endWindow(record.minutes, atMs);
   if (tenAtMs === null && minuteAtMs === null) return ended;
+  if (minuteAtMs !== null) {
+    addSum(record, minuteAtMs, record.open);
+    record.open = nothing();
+  }
   const listed = new Set(backends.map(({ id }) => id));
-  if (minuteAtMs !== null) record.sums.set(minuteAtMs, { requests: 0, errors: 0 });
   for (const [id, one] of record.followed) {
     if (tenAtMs !== null) {
       addTraffic(record.tens, tenAtMs, id, countSince(one.tenBase, one.last));
@@ -134,7 +144,6 @@ function observeLane(
     }
     if (minuteAtMs !== null) {
       const count = countSince(one.minuteBase, one.last);
-      addSum(record, minuteAtMs, count);
       if (addTraffic(record.minutes, minuteAtMs, id, count))
         ended.push({ instance: id, atMs: minuteAtMs, ...count });
       one.minuteBase = one.last;
@@ -144,8 +153,36 @@ function observeLane(
   return ended;
 }
 
-function addSum({ sums }: LaneRecord, atMs: number, { requests, errors }: Count): void {
-  const sum = sums.get(atMs) ?? { requests: 0, errors: 0 };
+function follow(
+  { followed, open }: LaneRecord,
+  backend: BackendCounters,
+  { atMs, first, rebooted }: { atMs: number; first: boolean; rebooted: boolean },
+): void {
+  let one = followed.get(backend.id);
+  if (one === undefined || one.last.digest !== backend.digest) {
+    if (one === undefined && followed.size >= MAX_FOLLOWED) return;
+    // One that turns up later was just started: all it counts is new.
+    const base = first && !rebooted ? backend : zero(backend);
+    one = { last: base, minuteBase: base, tenBase: base, trafficSinceMs: first ? 0 : null };
+    followed.set(backend.id, one);
+  }
+  const fellBack = wentDown(one.last, backend);
+  if (fellBack) one.minuteBase = one.tenBase = zero(backend);
+  const { requests, errors } = countSince(fellBack ? zero(backend) : one.last, backend);
+  open.requests += requests;
+  open.errors += errors;
+  if (requests > 0) one.trafficSinceMs ??= atMs;
+  one.last = backend;
+  if (one.trafficSinceMs === null || atMs - one.trafficSinceMs < COLD_MS)
+    one.minuteBase = one.tenBase = backend;
+}
+
+function nothing(): BurnWindow {
+  return { requests: 0, errors: 0 };
+}
+
+function addSum({ sums }: LaneRecord, atMs: number, { requests, errors }: BurnWindow): void {
+  const sum = sums.get(atMs) ?? nothing();
   sums.set(atMs, { requests: sum.requests + requests, errors: sum.errors + errors });
   for (const oldest of sums.keys()) {
     if (sums.size <= LONG_MINUTES) return;
@@ -154,33 +191,18 @@ function addSum({ sums }: LaneRecord, atMs: number, { requests, errors }: Count)
 }
 
 /** The minute under way counts too: an alarm must not wait for its end. */
-function burnOf({ sums, minutes, followed }: LaneRecord): LaneBurn | null {
+function burnOf({ sums, minutes, open }: LaneRecord): LaneBurn | null {
   const nowMs = minutes.openAtMs;
   if (nowMs === null) return null;
   const within = (count: number) =>
     [...sums].filter(([atMs]) => atMs >= nowMs - count * MINUTE_MS && atMs < nowMs).map(([, sum]) => sum);
   const long = within(LONG_MINUTES);
   if (long.length < WATCHED_SHARE * LONG_MINUTES) return null;
-  const live = [...followed.values()].map(({ minuteBase, last }) => countSince(minuteBase, last));
-  const total = (parts: readonly { requests: number; errors: number }[]) => ({
+  const total = (parts: readonly BurnWindow[]) => ({
     requests: parts.reduce((all, { requests }) => all + requests, 0),
     errors: parts.reduce((all, { errors }) => all + errors, 0),
   });
-  return { long: total([...long, ...live]), short: total([...within(SHORT_MINUTES), ...live]) };
-}
-
-function follow({ followed }: LaneRecord, backend: BackendCounters, fresh: boolean): void {
-  const known = followed.get(backend.id);
-  if (known !== undefined && known.last.digest === backend.digest) {
-    if (wentDown(known.last, backend)) {
-      known.minuteBase = zero(backend);
-      known.tenBase = known.minuteBase;
-    }
-    known.last = backend;
-  } else if (followed.size < MAX_FOLLOWED) {
-    const base = fresh ? zero(backend) : backend;
-    followed.set(backend.id, { last: backend, minuteBase: base, tenBase: base });
-  }
+  return { long: total([...long, open]), short: total([...within(SHORT_MINUTES), open]) };
 }
 
 function addTraffic(windows: Windows, atMs: number, id: string, count: Count): boolean {

@@ -62,7 +62,9 @@ export function inconclusiveReason(open: readonly MetricEvidence[]): string {
   const needs = (one: MetricEvidence) => one.remaining?.requests ?? Number.POSITIVE_INFINITY;
   const worst = [...open].sort((a, b) => needs(b) - needs(a))[0];
   if (worst === undefined) return 'no metric decides';
-  const toward = worst.remaining?.toward ?? 'pass';
+  // What has enough for a pass and is none looks worse at the same time.
+  const enough = worst.pass.logE >= worst.pass.threshold;
+  const toward = worst.remaining?.toward ?? (enough ? 'fail' : 'pass');
   const what = `${comparison(worst)}; ${against(toward === 'fail' ? worst.fail : worst.pass)} to ${toward}`;
   if (worst.remaining === null) return `${what}; at these rates there is no telling when`;
   const { requests, seconds: time } = worst.remaining;
