@@ -34,7 +34,7 @@ interface Place {
   source: string;
   url: string | null;
   /** The token that belongs to this address. It is never sent to another one. */
-  token: string | null;
+  token(): Promise<string | null>;
   /** Named by a flag: its token comes before the environment's. */
   flag: boolean;
   /** Asked for by name, but not there: no other place is taken in its stead. */
@@ -61,57 +61,87 @@ export async function explainConnection(
   local: Local,
   flags: ConnectionFlags,
 ): Promise<Omit<Connection, 'url'> & { url: string | null }> {
-  const profiles = await readProfiles(io);
+  const profiles = await readProfiles(io).catch((error: unknown) => ({ broken: error }));
   const places = await placesOf(io, local, flags, profiles);
   const chosen = places.find((place) => place.url !== null || place.broken !== undefined);
   if (chosen?.broken !== undefined) throw chosen.broken;
   const url = chosen?.url ? checkUrl(chosen.url, chosen.source) : null;
-  const own = places.filter((place) => place.token !== null && url !== null && sameOrigin(place.url, url));
-  const fromFile = flags.tokenFile === undefined ? null : await tokenFrom(io, flags.tokenFile);
-  const tokens: [string, string | null][] = [
-    [`--token-file ${flags.tokenFile ?? ''}`.trim(), fromFile],
-    ...own.filter((place) => place.flag).map((place): [string, string | null] => [place.source, place.token]),
-    ['SLIPWAY_TOKEN', io.env.SLIPWAY_TOKEN?.trim() || null],
-    ...own
-      .filter((place) => !place.flag)
-      .map((place): [string, string | null] => [place.source, place.token]),
-  ];
-  const used = tokens.findIndex(([, value]) => value !== null);
+  const tokens = await tokensFor(
+    io,
+    flags,
+    url === null ? [] : places.filter((place) => sameOrigin(place.url, url)),
+  );
+  const used = tokens.findIndex(({ value }) => value !== null);
+  const risk = 'broken' in profiles ? null : profiles.warning;
   return {
     url,
-    token: tokens[used]?.[1] ?? null,
+    token: tokens[used]?.value ?? null,
     urls: places.map((place) => ({ source: place.source, value: place.url, used: place === chosen })),
-    tokens: tokens.map(([source, value], index) => ({ source, value, used: index === used })),
-    warnings: [profiles.warning, url === null ? null : plainText(url)].filter((warning) => warning !== null),
+    tokens: tokens.map(({ source, value }, index) => ({ source, value, used: index === used })),
+    warnings: [risk, url === null ? null : plainText(url)].filter((warning) => warning !== null),
   };
 }
 
-async function placesOf(io: Io, local: Local, flags: ConnectionFlags, profiles: Profiles): Promise<Place[]> {
-  const profile = (source: string, name: string | null | undefined, flag: boolean): Place => {
-    const found = name ? findProfile(profiles, name) : null;
-    return {
-      source: found ? `${source} ${found.name}` : source,
-      url: found?.url ?? null,
-      token: found?.token ?? null,
-      flag,
-    };
-  };
-  const directory = local.dataDirectory(flags.data);
-  const none = { url: null, token: null };
-  const here = await local.connection(flags.data).catch((error: unknown) => {
-    const optional = flags.data === undefined && io.env.SLIPWAY_DATA === undefined;
-    return optional && isSlipwayError(error) && error.code === 'unreachable'
-      ? none
-      : { ...none, broken: error };
-  });
+/** A token in a file that was named, then of a flag's place, then of the environment, then of the other places. */
+async function tokensFor(
+  io: Io,
+  flags: ConnectionFlags,
+  own: readonly Place[],
+): Promise<{ source: string; value: string | null }[]> {
+  const of = (flag: boolean) =>
+    Promise.all(
+      own
+        .filter((place) => place.flag === flag)
+        .map(async ({ source, token }) => ({ source, value: await token() })),
+    );
+  const file = flags.tokenFile;
   return [
-    { source: '--url', url: flags.url ?? null, token: null, flag: true },
-    { source: '--data', ...(flags.data === undefined ? none : here), flag: true },
+    { source: '--token-file', value: file === undefined ? null : await tokenFrom(io, file) },
+    ...(await of(true)),
+    { source: 'SLIPWAY_TOKEN', value: io.env.SLIPWAY_TOKEN?.trim() || null },
+    ...(await of(false)),
+  ];
+}
+
+async function placesOf(
+  io: Io,
+  local: Local,
+  flags: ConnectionFlags,
+  profiles: Profiles | { broken: unknown },
+): Promise<Place[]> {
+  const nothing = { url: null, token: async () => null };
+  const profile = (source: string, name: string | null | undefined, flag: boolean): Place => {
+    if (!name) return { source, ...nothing, flag };
+    if ('broken' in profiles) return { source, ...nothing, flag, broken: profiles.broken };
+    const { url, token } = findProfile(profiles, name);
+    return { source: `${source} ${name}`, url, token, flag };
+  };
+  const here = await local.connection(flags.data).then(
+    ({ url, token }) => ({ url, token: async () => token }),
+    (error: unknown) => {
+      const optional = flags.data === undefined && io.env.SLIPWAY_DATA === undefined;
+      return optional && isSlipwayError(error) && error.code === 'unreachable'
+        ? nothing
+        : { ...nothing, broken: error };
+    },
+  );
+  const byFlag = flags.data !== undefined;
+  const last: Place =
+    'broken' in profiles
+      ? { source: 'profile file', ...nothing, flag: false, broken: profiles.broken }
+      : profile(`profile file ${profiles.path}`, profiles.current, false);
+  return [
+    { source: '--url', ...nothing, url: flags.url ?? null, flag: true },
+    { source: '--data', ...(byFlag ? here : nothing), flag: true },
     profile('--profile', flags.profile, true),
-    { source: 'SLIPWAY_URL', url: io.env.SLIPWAY_URL || null, token: null, flag: false },
+    { source: 'SLIPWAY_URL', ...nothing, url: io.env.SLIPWAY_URL || null, flag: false },
     profile('SLIPWAY_PROFILE', io.env.SLIPWAY_PROFILE, false),
-    { source: `data directory ${directory}`, ...(flags.data === undefined ? here : none), flag: false },
-    profile(`profile file ${profiles.path}`, profiles.current, false),
+    {
+      source: `data directory ${local.dataDirectory(flags.data)}`,
+      ...(byFlag ? nothing : here),
+      flag: false,
+    },
+    last,
   ];
 }
 

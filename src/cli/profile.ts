@@ -9,7 +9,8 @@ import type { Io } from './io.ts';
 export interface Profile {
   name: string;
   url: string;
-  token: string | null;
+  /** Read when it is needed: a file that is not there matters only to who uses the profile. */
+  token(): Promise<string | null>;
 }
 
 export interface Profiles {
@@ -46,7 +47,7 @@ export async function readProfiles(io: Pick<Io, 'env'>): Promise<Profiles> {
     : value.url === undefined
       ? {}
       : { default: value };
-  for (const [name, entry] of Object.entries(listed)) profiles.set(name, await toProfile(path, name, entry));
+  for (const [name, entry] of Object.entries(listed)) profiles.set(name, toProfile(path, name, entry));
   const current =
     typeof value.current === 'string' ? value.current : profiles.has('default') ? 'default' : null;
   const { mode } = await stat(path);
@@ -82,13 +83,15 @@ function parse(path: string, text: string): Record<string, unknown> {
   throw new SlipwayError('invalid_config', `${path} holds no JSON object`);
 }
 
-async function toProfile(path: string, name: string, entry: unknown): Promise<Profile> {
+function toProfile(path: string, name: string, entry: unknown): Profile {
   const { url, token, tokenFile } = isObject(entry) ? entry : {};
   if (typeof url !== 'string')
     throw new SlipwayError('invalid_config', `${path}: the profile "${name}" has no "url"`);
-  if (typeof token === 'string') return { name, url, token };
-  if (typeof tokenFile !== 'string') return { name, url, token: null };
-  return { name, url, token: await readTokenFile(resolve(dirname(path), tokenFile)) };
+  const read = async () => {
+    if (typeof token === 'string') return token;
+    return typeof tokenFile === 'string' ? readTokenFile(resolve(dirname(path), tokenFile)) : null;
+  };
+  return { name, url, token: read };
 }
 
 export async function readTokenFile(path: string): Promise<string> {

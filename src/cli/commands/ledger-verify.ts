@@ -118,7 +118,7 @@ function parseBody(body: Buffer): unknown {
 
 function signedFacts(head: SignedHead & { key: LogTrust['keys'][number] }, trust: LogTrust) {
   return {
-    signedAt: head.atMs === null ? null : new Date(head.atMs).toISOString(),
+    signedAt: new Date(head.atMs).toISOString(),
     origin: trust.origin,
     keyId: keyId(trust.origin, 0x01, head.key).toString('hex'),
   };
@@ -148,7 +148,7 @@ function entryText(
     ['leaf', facts.leafHash],
     ['root', facts.root],
     ['log', `${facts.origin}, key ${facts.keyId}`],
-    head.atMs === null ? null : ['signed at', new Date(head.atMs).toISOString()],
+    ['signed at', new Date(head.atMs).toISOString()],
     ...facts.checks.map((check): [string, string] => ['checked here', check]),
   ])}`;
 }

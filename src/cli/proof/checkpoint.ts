@@ -11,8 +11,8 @@ export interface Note {
 }
 
 export interface SignedHead extends Note {
-  /** Signed time in milliseconds, whole seconds; null when no cosignature carries one. */
-  atMs: number | null;
+  /** Signed time in milliseconds, whole seconds. */
+  atMs: number;
 }
 
 const MAX_NOTE = 65_536;
@@ -51,8 +51,7 @@ export function verifyNote(note: Note, key: KeyObject, origin: string): SignedHe
   if (plain === undefined) return 'it is not signed by this key';
   if (!verify(null, Buffer.from(note.text), key, plain)) return 'its signature is wrong';
   const timed = withKeyId(own, keyId(origin, 0x04, key));
-  if (timed === undefined) return { ...note, atMs: null };
-  if (timed.length !== 8 + 64) return 'its signed time is malformed';
+  if (timed?.length !== 8 + 64) return 'it carries no signed time';
   const seconds = timed.readBigUInt64BE(0);
   if (!verify(null, Buffer.from(`cosignature/v1\ntime ${seconds}\n${note.text}`), key, timed.subarray(8)))
     return 'its signed time is wrong';
