@@ -1,16 +1,16 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { after, before } from 'node:test';
+import axe from 'axe-core';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { ensureBuilt } from './built.ts';
 import { launchChromium } from './chromium.ts';
 import { type Api, apiOf, FULL } from './fixtures/api.ts';
 import { type Site, startSite } from './site.ts';
 
-const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 /** A loaded machine is slow, a broken page never comes. */
 export const PATIENCE_MS = 15_000;
+
+const SIZE: readonly [number, number] = [1440, 900];
 
 export interface Opened {
   page: Page;
@@ -25,7 +25,7 @@ export interface Harness {
     api?: Api | Parameters<typeof apiOf>[0];
     path?: string;
     scheme?: 'light' | 'dark';
-    size?: [width: number, height: number];
+    size?: readonly [width: number, height: number];
   }): Promise<Opened>;
   /** Another tab of the same profile. */
   tab(opened: Opened, path: string): Promise<Page>;
@@ -46,7 +46,7 @@ export function createHarness(): Harness {
     for (const site of sites) await site.close();
   });
   return {
-    async open({ api = FULL, path = '/', scheme = 'light', size = [1440, 900] } = {}) {
+    async open({ api = FULL, path = '/', scheme = 'light', size = SIZE } = {}) {
       const site = await startSite(typeof api === 'function' ? api : apiOf(api));
       sites.push(site);
       const context = await browser.newContext({
@@ -88,7 +88,7 @@ interface Violation {
 
 /** axe with the rules of WCAG 2.2 A and AA; names what is wrong and where. */
 export async function expectAccessible(page: Page, what: string): Promise<void> {
-  await page.evaluate(AXE);
+  await page.evaluate(axe.source);
   const violations = (await page.evaluate(
     "axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] }).then((r) => r.violations)",
   )) as Violation[];

@@ -30,6 +30,8 @@ export interface Site {
   /** Ends every open stream. */
   cutStreams(): void;
   streams(): number;
+  /** How many streams were ever opened. */
+  streamsOpened(): number;
   close(): Promise<void>;
 }
 
@@ -47,6 +49,7 @@ const TYPES: Readonly<Record<string, string>> = {
 export async function startSite(answer: (call: Call) => Answer | Promise<Answer>): Promise<Site> {
   const calls: Call[] = [];
   const streams = new Set<ServerResponse>();
+  let opened = 0;
   const server = createServer((request, response) => {
     response.setHeaders(new Map(Object.entries(SECURITY_HEADERS)));
     const url = new URL(request.url ?? '/', 'http://site');
@@ -70,6 +73,7 @@ export async function startSite(answer: (call: Call) => Answer | Promise<Answer>
       response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' });
       response.write('retry: 200\n\n');
       streams.add(response);
+      opened += 1;
       response.once('close', () => streams.delete(response));
       for (const { type, data, id } of given.events) write(response, type, data, id);
       return;
@@ -96,6 +100,7 @@ export async function startSite(answer: (call: Call) => Answer | Promise<Answer>
       for (const stream of streams) stream.destroy();
     },
     streams: () => streams.size,
+    streamsOpened: () => opened,
     async close() {
       server.closeAllConnections();
       server.close();

@@ -1,5 +1,4 @@
 import { LinePath } from '@visx/shape';
-import { NONE } from '../format/numbers.ts';
 import { Frame } from './frame.tsx';
 import { type Mark, type Series, ticks, top } from './series.ts';
 
@@ -123,8 +122,4 @@ function stairs(
     const here = [time, values[i] ?? null] as const;
     return before === undefined || before === values[i] ? [here] : [[time, before] as const, here];
   });
-}
-
-export function orNone(format: (value: number) => string): (value: number | null) => string {
-  return (value) => (value === null ? NONE : format(value));
 }

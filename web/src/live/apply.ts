@@ -1,9 +1,9 @@
 import type { QueryClient } from '@tanstack/react-query';
 import { queries } from '../api/queries.ts';
-import type { Evidence, LedgerEntry, Matrix, Rollout } from '../api/types.ts';
 import { record } from '../matrix/history.ts';
 import { serverTimeIs } from '../time/now.ts';
 import { type EntryFilter, type EntryPage, mergePoints, withEntry } from './merge.ts';
+import { isEntry, isEvidence, isMatrix, isRollout } from './shapes.ts';
 import type { LiveEvent } from './source.ts';
 
 /** What a kind of ledger entry makes stale: the first words of query keys. */
@@ -24,7 +24,7 @@ const TOUCHES: readonly [prefix: string, keys: readonly string[]][] = [
 
 const SETTLE_MS = 400;
 
-/** Puts live events into the cache the pages read from. Text that does not parse is dropped: the next event heals it. */
+/** Puts live events into the cache the pages read from. What does not parse or fit is dropped: the next event heals it. */
 export function createApply(client: QueryClient): (event: LiveEvent) => void {
   const stale = new Set<string>();
   let waiting = false;
@@ -42,26 +42,21 @@ export function createApply(client: QueryClient): (event: LiveEvent) => void {
 
   return ({ type, text }) => {
     const data = parse(text);
-    if (data === null) return;
-    if (type === 'ping') serverTimeIs(Date.parse((data as { at: string }).at));
-    else if (type === 'matrix') {
-      const matrix = data as Matrix;
-      serverTimeIs(Date.parse(matrix.at));
-      record(matrix);
-      client.setQueryData(queries.matrix().queryKey, matrix);
-    } else if (type === 'rollout') {
-      const rollout = data as Rollout;
-      client.setQueryData(queries.rollout(rollout.id).queryKey, rollout);
-    } else if (type === 'evidence') {
-      const { rollout, points } = data as { rollout: string; points: Evidence['points'] };
-      client.setQueryData(queries.evidence(rollout).queryKey, (old) =>
-        old === undefined ? undefined : mergePoints(old, points),
+    if (type === 'ping') serverTimeIs(Date.parse((data as { at?: string } | null)?.at ?? ''));
+    else if (type === 'matrix' && isMatrix(data)) {
+      serverTimeIs(Date.parse(data.at));
+      record(data);
+      client.setQueryData(queries.matrix().queryKey, data);
+    } else if (type === 'rollout' && isRollout(data)) {
+      client.setQueryData(queries.rollout(data.id).queryKey, data);
+    } else if (type === 'evidence' && isEvidence(data)) {
+      client.setQueryData(queries.evidence(data.rollout).queryKey, (old) =>
+        old === undefined ? undefined : mergePoints(old, data.points),
       );
-    } else {
-      const entry = data as LedgerEntry;
+    } else if (type === 'entry' && isEntry(data)) {
       for (const [key, page] of client.getQueriesData<EntryPage>({ queryKey: ['entries'] }))
-        if (page !== undefined) client.setQueryData(key, withEntry(page, key[1] as EntryFilter, entry));
-      touch(TOUCHES.filter(([prefix]) => entry.kind.startsWith(prefix)).flatMap(([, keys]) => keys));
+        if (page !== undefined) client.setQueryData(key, withEntry(page, key[1] as EntryFilter, data));
+      touch(TOUCHES.filter(([prefix]) => data.kind.startsWith(prefix)).flatMap(([, keys]) => keys));
     }
   };
 }

@@ -1,8 +1,8 @@
 import { X } from 'lucide-react';
 import { Dialog as Radix } from 'radix-ui';
-import type { ReactNode } from 'react';
+import { type ReactNode, useRef } from 'react';
 
-/** A modal: focus stays inside, Escape closes, focus returns to what opened it. */
+/** A modal: focus goes to its first field and stays inside, Escape closes, focus returns to what opened it. */
 export function Dialog({
   open,
   onOpenChange,
@@ -18,11 +18,23 @@ export function Dialog({
   children: ReactNode;
   wide?: boolean;
 }) {
+  const opener = useRef<HTMLElement | null>(null);
   return (
     <Radix.Root open={open} onOpenChange={onOpenChange}>
       <Radix.Portal>
         <Radix.Overlay className="overlay fixed inset-0 z-40 bg-black/45" />
         <Radix.Content
+          onOpenAutoFocus={(event) => {
+            opener.current = document.activeElement instanceof HTMLElement ? document.activeElement : null;
+            const field = (event.target as HTMLElement).querySelector<HTMLElement>('input, select, textarea');
+            if (field === null) return;
+            event.preventDefault();
+            field.focus();
+          }}
+          onCloseAutoFocus={(event) => {
+            event.preventDefault();
+            opener.current?.focus();
+          }}
           {...(description === undefined ? { 'aria-describedby': undefined } : {})}
           className={`overlay fixed top-[10vh] left-1/2 z-50 max-h-[80vh] w-[calc(100vw-2rem)] -translate-x-1/2 overflow-y-auto rounded-xl border border-strong bg-panel p-5 shadow-2xl ${wide ? 'max-w-2xl' : 'max-w-lg'}`}
         >

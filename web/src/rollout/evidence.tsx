@@ -9,7 +9,7 @@ import { clock } from '../time/format.ts';
 import { Comparison } from './comparison.tsx';
 import { EvidenceChart } from './evidence-chart.tsx';
 import { RateCharts } from './rates.tsx';
-import { METRICS } from './words.ts';
+import { budgetWords, METRICS } from './words.ts';
 
 /** What was measured and what it proves, drawn; and the same as tables. */
 export function EvidencePanels({ evidence, ended }: { evidence: Evidence; ended: boolean }) {
@@ -38,7 +38,9 @@ export function EvidencePanels({ evidence, ended }: { evidence: Evidence; ended:
       <Panel
         title="Canary against baseline"
         flush
-        aside={<span>since the rollout began; alpha {evidence.spec.alpha}</span>}
+        aside={
+          <span>{[budgetWords(evidence), `alpha ${evidence.spec.alpha}`].filter(Boolean).join(' · ')}</span>
+        }
       >
         <Comparison evidence={evidence} metrics={last.metrics} />
       </Panel>

@@ -40,7 +40,7 @@ export function Instances({ rollout, entries }: { rollout: Rollout; entries: rea
                   <button
                     type="button"
                     onClick={() => setOpen(id)}
-                    className="rounded px-1 text-xs link"
+                    className="link h-6 min-w-6 rounded px-1 text-xs"
                     aria-label={`Logs of ${id}`}
                   >
                     logs

@@ -176,6 +176,13 @@ export function comparison({ metric, canary, baseline, edgeS }: MetricEvidence):
   return `${METRICS[metric] ?? metric}: canary ${percent(canary.rate)} of ${count(canary.requests)}${slower}, baseline ${percent(baseline.rate)} of ${count(baseline.requests)}`;
 }
 
+/** `it has cost 0.2 % of the error budget, of 1 % it may`; null without a budget. */
+export function budgetWords(evidence: Evidence): string | null {
+  const budget = evidence.points.at(-1)?.point.budget;
+  if (budget === undefined) return null;
+  return `error budget: ${percent(budget.spent)} spent of the ${percent(budget.allowed)} this rollout may cost`;
+}
+
 export interface Needed {
   requests: number;
   seconds: number | null;

@@ -1,6 +1,7 @@
 import { useQuery } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
 import { Command } from 'cmdk';
+import { useEffect, useRef } from 'react';
 import { queries } from '../api/queries.ts';
 import { firstLine } from '../format/names.ts';
 import { PHASES } from '../rollout/words.ts';
@@ -25,6 +26,7 @@ export function Palette({ onClose }: { onClose(): void }) {
   const matrix = useQuery(queries.matrix());
   const releases = useQuery(queries.releases({ limit: 100 }));
   const rollouts = useQuery(queries.rollouts({ limit: 50 }));
+  useFocusBack();
   const go = (leave: () => Promise<void>) => () => {
     onClose();
     void leave();
@@ -101,4 +103,17 @@ export function Palette({ onClose }: { onClose(): void }) {
       </Command.List>
     </Command.Dialog>
   );
+}
+
+/** The focus returns to where it was, unless the choice took it elsewhere. */
+function useFocusBack(): void {
+  const opener = useRef(document.activeElement);
+  useEffect(() => {
+    const element = opener.current;
+    return () => {
+      setTimeout(() => {
+        if (document.activeElement === document.body && element instanceof HTMLElement) element.focus();
+      });
+    };
+  }, []);
 }
