@@ -13,6 +13,8 @@ export interface Instance {
   restarts: number;
   everReady: boolean;
   acceptedAtMs: number;
+  /** Since when it is ready without a break. */
+  readySinceMs: number;
   reason: string | null;
   /** Every change of state makes the events planned before it void. */
   turn: number;
@@ -52,6 +54,7 @@ export class Agent {
       restarts: 0,
       everReady: false,
       acceptedAtMs: this.#world.timeline.nowMs,
+      readySinceMs: Number.POSITIVE_INFINITY,
       reason: null,
       turn: 0,
     };
@@ -156,6 +159,7 @@ export class Agent {
 
   #become(instance: Instance, state: InstanceState, reason: string | null): void {
     instance.state = state;
+    instance.readySinceMs = state === 'ready' ? this.#world.timeline.nowMs : Number.POSITIVE_INFINITY;
     instance.reason = reason;
     instance.turn++;
     this.#world.note(() => `agent: ${instance.id} is ${state}`);

@@ -31,11 +31,11 @@ export function drawFaults(draw: Draw): Faults {
   return {
     lost: rate([0, 0, 0.02, 0.1, 0.3]),
     answerLost: rate([0, 0, 0.02, 0.1, 0.3]),
-    late: rate([0, 0, 0.02, 0.08]),
+    late: rate([0, 0, 0.02, 0.1, 0.25]),
     commitFails: rate([0, 0, 0.02, 0.1]),
     commitAnswerLost: rate([0, 0, 0.02, 0.1]),
     crash: rate([0, 0.002, 0.01, 0.03]),
-    stall: rate([0, 0.002, 0.01]),
+    stall: rate([0, 0.005, 0.03]),
     routerRestartMs: mean([5_000, 20_000]),
     routerWipeMs: mean([10_000, 40_000]),
     agentRestartMs: mean([5_000, 20_000]),

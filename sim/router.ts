@@ -6,7 +6,6 @@ import type { World } from './world.ts';
 
 export interface Request {
   id: string;
-  startedAtMs: number;
 }
 
 interface LaneState {
@@ -15,6 +14,8 @@ interface LaneState {
   inFlight: Map<string, Set<Request>>;
   /** When the weights became what they are. */
   weightsAtMs: number;
+  /** When a backend that had been serving stopped to. */
+  drainedAtMs: Map<string, number>;
 }
 
 /** The router as src/router keeps its promises: strictly rising fences, whole routes, requests seen to their end. */
@@ -47,8 +48,22 @@ export class Router {
       route,
       fence: route.fence,
       inFlight: before?.inFlight ?? new Map(),
+      drainedAtMs: this.#drained(before, route),
       weightsAtMs: kept ? last.weightsAtMs : timeline.nowMs,
     });
+  }
+
+  #drained(before: LaneState | undefined, route: LaneRoute): Map<string, number> {
+    const drained = new Map(before?.drainedAtMs);
+    for (const { id, state } of before?.route?.backends ?? [])
+      if (state === 'serving') drained.set(id, this.#world.timeline.nowMs);
+    for (const { id, state } of route.backends) if (state === 'serving') drained.delete(id);
+    return drained;
+  }
+
+  /** How long the router has given nothing new to the backend. */
+  drainedForMs(lane: Lane, id: string): number {
+    return this.#world.timeline.nowMs - (this.#lanes.get(lane)?.drainedAtMs.get(id) ?? 0);
   }
 
   get(lane: Lane): { route: LaneRoute; inFlight: Record<string, number> } | null {
@@ -99,7 +114,7 @@ export class Router {
     for (const candidate of new Set(order)) {
       const found = this.#least(state, route.backends, candidate);
       if (found === null) continue;
-      const request = { id: found.backend.id, startedAtMs: this.#world.timeline.nowMs };
+      const request = { id: found.backend.id };
       const under = state.inFlight.get(request.id) ?? new Set();
       under.add(request);
       state.inFlight.set(request.id, under);

@@ -37,13 +37,14 @@ export async function simulate(seed: number, tracing = false): Promise<Run> {
   const agent = new Agent(world);
   const router = new Router(world, agent);
   const store = new MemoryStore(world);
-  Object.assign(watch, { world, store, router });
+  Object.assign(watch, { world, store, router, agent });
   store.onCommit = (...commit) => watch.committed(...commit);
   agent.onDown = (instance) => router.forget(instance.lane, instance.id);
   const lanes = Array.from({ length: draw.pick([1, 1, 2, 3]) }, (_, n) => laneOf(`s${n}`, 'prod'));
   for (const lane of lanes) {
     store.lanes.set(lane, { lane, digest: null, rolloutId: null, fence: 0 });
-    world.timeline.in(100, () => trafficAgain(world, router, lane));
+    const everyMs = draw.pick([40, 200, 400]);
+    world.timeline.in(100, () => trafficAgain(world, router, lane, everyMs));
   }
   startPeople(world, store, router);
   for (let n = draw.pick([1, 1, 2, 3]); n > 0; n--) {
@@ -62,7 +63,10 @@ export async function simulate(seed: number, tracing = false): Promise<Run> {
     const problem = problemOf(lane, store, agent, router);
     if (problem !== null) watch.break(0, `${lane} never comes to rest: ${problem}`);
   }
-  if (watch.broken === null) replay(store, watch);
+  if (watch.broken === null) {
+    watch.checkTimes();
+    replay(store, watch);
+  }
   return {
     seed,
     broken: watch.broken?.message ?? null,
@@ -78,12 +82,14 @@ export async function simulate(seed: number, tracing = false): Promise<Run> {
 }
 
 /** Requests come all the time; most are short, a few outlast every drain. */
-function trafficAgain(world: World, router: Router, lane: Lane): void {
+function trafficAgain(world: World, router: Router, lane: Lane, everyMs: number): void {
   const { draw, timeline, witness } = world;
   const lastsMs = draw.chance(0.03) ? draw.int(1_000, 8_000) : draw.int(5, 300);
   const found = router.request(lane, lastsMs);
   if (found !== null) witness.served(lane, found.instance.digest);
-  timeline.in(draw.exponential(200), () => trafficAgain(world, router, lane));
+  // Once it is calm only a little goes on: what is waited for then is the lanes' rest.
+  const meanMs = timeline.nowMs < world.calmAtMs ? everyMs : 400;
+  timeline.in(draw.exponential(meanMs), () => trafficAgain(world, router, lane, everyMs));
 }
 
 function startTrouble(world: World, agent: Agent, router: Router): void {

@@ -5,11 +5,19 @@ import { isTerminal, type RolloutState } from '../src/kernel/rollout.ts';
 import type { RolloutEntry } from '../src/stages/rollout/entries.ts';
 import type { LaneObservation } from '../src/stages/rollout/fleet.ts';
 import type { ChangedPass } from '../src/stages/rollout/store.ts';
+import type { Agent } from './agent.ts';
 import type { Router } from './router.ts';
 import type { MemoryStore, Row } from './store.ts';
 import type { Witness, World } from './world.ts';
 
 const EPOCH = 1_048_576;
+
+interface Commit {
+  row: Row;
+  state: RolloutState;
+  claimedAtMs: number;
+  stops: ReadonlySet<string>;
+}
 
 /** A broken invariant of architecture.md, by its number (0: liveness), as the world saw it happen. */
 export class Broken extends Error {
@@ -28,13 +36,14 @@ export class Watch implements Witness {
   world!: World;
   store!: MemoryStore;
   router!: Router;
+  agent!: Agent;
   broken: Broken | null = null;
   readonly outcomes: Record<string, number> = {};
   requests = 0;
   /** Requests cut by an order to stop, after their drain time. */
   cutLate = 0;
-  /** States by rollout and generation, as committed. */
-  readonly #states = new Map<string, RolloutState[]>();
+  /** By rollout and generation: the state as committed, when that pass was claimed, and which stops were on order. */
+  readonly #commits = new Map<string, Commit[]>();
 
   break(invariant: number, message: string): void {
     if (this.broken !== null) return;
@@ -51,11 +60,12 @@ export class Watch implements Witness {
     nowMs: number,
   ): void {
     const { rollout, state, generation } = row;
-    const states = this.#states.get(rollout.id) ?? [before];
-    states[generation] = state;
-    this.#states.set(rollout.id, states);
+    const commits = this.#commits.get(rollout.id) ?? [];
+    commits[generation] = { row, state, claimedAtMs: nowMs, stops: new Set(pass.orders.stops) };
+    this.#commits.set(rollout.id, commits);
     this.#checkLedger(row, before, entry);
     this.#checkStep(row, before, pass, nowMs);
+    this.#checkVerdict(row, before, pass, nowMs);
     if (isTerminal(before.phase)) this.break(6, `${rollout.id} changes after it ended as ${before.phase}`);
     if (before.turnedBack !== null && state.weights.canary > before.weights.canary)
       this.break(4, `${rollout.id} raises its weight after turning back`);
@@ -68,6 +78,25 @@ export class Watch implements Witness {
       this.break(2, `${rollout.id} succeeds at ${state.weights.canary} %`);
     if (row.endedAtMs !== null && state.phase !== 'succeeded' && state.weights.stable !== 100)
       this.break(4, `${rollout.id} ends as ${state.phase} with ${state.weights.stable} % on the old version`);
+  }
+
+  /** A failed verdict is heard by the first pass that sees anything. */
+  #checkVerdict({ rollout, state }: Row, before: RolloutState, { active }: ChangedPass, nowMs: number): void {
+    const forward = ['preparing', 'stepping', 'promoting'].includes(before.phase);
+    const seen = this.seen.has(`${rollout.lane} ${nowMs}`);
+    if (forward && seen && active.analysis?.verdict === 'fail' && state.turnedBack === null)
+      this.break(4, `${rollout.id} goes on after a failed verdict`);
+  }
+
+  /** In calm times a rollout that turned back is at 0 % within its ready deadline and a retry. */
+  checkTimes(): void {
+    for (const { rollout, state } of this.store.rows.values()) {
+      const { turnedBack, zeroTrafficAtMs } = state;
+      if (turnedBack === null || turnedBack.atMs < this.world.calmAtMs || zeroTrafficAtMs === null) continue;
+      const tookMs = zeroTrafficAtMs - turnedBack.atMs;
+      if (tookMs > rollout.spec.readyDeadlineS * 1_000 + 35_000)
+        this.break(4, `${rollout.id} took ${tookMs} ms to 0 %`);
+    }
   }
 
   #checkLedger({ rollout, state }: Row, before: RolloutState, entry: RolloutEntry | null): void {
@@ -122,7 +151,21 @@ export class Watch implements Witness {
     if (before !== null && fence <= before.fence) this.break(7, `${lane} takes a stale route`);
     const order = this.#orderOf(lane, fence);
     if (order === null) return;
-    const { row, state, generation } = order;
+    this.#checkExposure(route, before, order);
+    this.#checkCapacity(route, before, order);
+    const { row } = order;
+    for (const { id: backend, state: role, group, digest } of route.backends) {
+      if (role !== 'serving' || weights[group] === 0) continue;
+      if (digest !== (group === 'canary' ? row.rollout.digest : row.rollout.previousDigest))
+        this.break(10, `${backend} serves as ${group} with another digest`);
+    }
+  }
+
+  #checkExposure(
+    { lane, weights, match }: LaneRoute,
+    before: LaneRoute | null,
+    { row, state }: Commit,
+  ): void {
     const { spec, previousDigest, id } = row.rollout;
     const limits: Partial<Record<RolloutState['phase'], number>> = {
       preparing: 0,
@@ -131,42 +174,69 @@ export class Watch implements Witness {
     const limit = limits[state.phase] ?? 100;
     if (previousDigest !== null && weights.canary > limit)
       this.break(3, `${id} exposes ${weights.canary} % in ${state.phase}, at most ${limit} %`);
-    if (route.match.length > 0 && state.phase !== 'stepping' && state.phase !== 'promoting')
+    if (match.length > 0 && state.phase !== 'stepping' && state.phase !== 'promoting')
       this.break(3, `${id} has requests matched to it in ${state.phase}`);
     const earlier = before === null ? null : this.#orderOf(lane, before.fence);
-    const turnedAlready = earlier?.row === row && earlier.state.turnedBack !== null;
-    if (turnedAlready && before !== null && weights.canary > before.weights.canary)
-      this.break(4, `${id} exposes more after it turned back (generation ${generation})`);
-    for (const { id: backend, state: role, group, digest } of route.backends) {
-      if (role !== 'serving' || weights[group] === 0) continue;
-      if (digest !== (group === 'canary' ? row.rollout.digest : previousDigest))
-        this.break(10, `${backend} serves as ${group} with another digest`);
+    if (
+      earlier?.row === row &&
+      earlier.state.turnedBack !== null &&
+      weights.canary > (before?.weights.canary ?? 0)
+    )
+      this.break(4, `${id} exposes more after it turned back`);
+    // A router that lost its state has lost its fences too: only it may take an order of a time that is over.
+    if (before === null) return;
+    if (row.endedAtMs !== null)
+      this.break(7, `a route of ${id} arrives after it ended as ${row.state.phase}`);
+    if (row.state.zeroTrafficAtMs !== null && (weights.canary > 0 || match.length > 0))
+      this.break(4, `${id} is exposed again after it was seen at 0 %`);
+  }
+
+  /** A ready instance, known to be ready by the pass that gave the order, is not taken from a share that needs it. */
+  #checkCapacity(route: LaneRoute, before: LaneRoute | null, { row, claimedAtMs, stops }: Commit): void {
+    const { spec, id, previousDigest } = row.rollout;
+    const served = new Set(
+      before?.backends.filter((backend) => backend.state === 'serving').map((b) => b.id),
+    );
+    const serving = route.backends.filter((backend) => backend.state === 'serving');
+    const kept = new Set(serving.map((backend) => backend.id));
+    const ownId = (group: string) => `${id.slice(-12)}-${group[0]}`;
+    for (const group of ['stable', 'canary'] as const) {
+      const need = Math.ceil((route.weights[group] / 100) * spec.instances);
+      const have = serving.filter((backend) => backend.group === group).length;
+      if (have >= need) continue;
+      for (const instance of this.agent.instances.values()) {
+        const right =
+          group === 'canary'
+            ? instance.id.startsWith(ownId('canary'))
+            : instance.digest === previousDigest && !instance.id.startsWith(ownId('baseline'));
+        const taken = served.has(instance.id) && !kept.has(instance.id) && !stops.has(instance.id);
+        if (right && taken && instance.lane === route.lane && instance.readySinceMs <= claimedAtMs)
+          this.break(2, `${instance.id} is taken from the ${have} of ${need} that ${group} needs`);
+      }
     }
   }
 
-  #orderOf(lane: Lane, fence: number): { row: Row; state: RolloutState; generation: number } | null {
+  #orderOf(lane: Lane, fence: number): Commit | null {
     const epoch = Math.floor(fence / EPOCH);
-    const generation = fence % EPOCH;
     for (const row of this.store.rows.values()) {
       if (row.rollout.lane !== lane || row.epoch !== epoch) continue;
-      const state = this.#states.get(row.rollout.id)?.[generation];
-      if (state === undefined) this.break(7, `a route of ${row.rollout.id} was never committed`);
-      else return { row, state, generation };
+      const commit = this.#commits.get(row.rollout.id)?.[fence % EPOCH];
+      if (commit === undefined) this.break(7, `a route of ${row.rollout.id} was never committed`);
+      return commit ?? null;
     }
     return null;
   }
 
   /** The agent ends a process that is up, by order. */
   stopping({ lane, id }: { lane: Lane; id: string }): void {
-    const nowMs = this.world.timeline.nowMs;
     const backend = this.router.routeOf(lane)?.backends.find((candidate) => candidate.id === id);
     if (backend?.state === 'serving') this.break(2, `${id} is stopped while the router sends to it`);
     const drainS = this.#drainOf(lane);
-    for (const request of this.router.requestsOn(lane, id)) {
-      const ageMs = nowMs - request.startedAtMs;
-      if (ageMs < drainS * 1_000) this.break(2, `a request of ${ageMs} ms is lost: ${id} is stopped`);
-      else this.cutLate++;
-    }
+    const lost = this.router.requestsOn(lane, id).length;
+    const drainedMs = this.router.drainedForMs(lane, id);
+    if (lost > 0 && drainedMs < drainS * 1_000)
+      this.break(2, `${lost} requests are lost: ${id} is stopped after it drained for ${drainedMs} ms`);
+    this.cutLate += lost;
   }
 
   #drainOf(lane: Lane): number {
