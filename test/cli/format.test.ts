@@ -95,6 +95,28 @@ test('text from outside cannot steer the terminal', () => {
   );
 });
 
+test('cleaning takes time in proportion to the text, whatever is in it', () => {
+  const esc = '\u001b';
+  for (const piece of [
+    esc,
+    `${esc}[`,
+    `${esc}[;`,
+    `${esc}]`,
+    `${esc}]a`,
+    `${esc}P`,
+    '\u009b',
+    `${esc}]${'a'.repeat(50)}`,
+    '\n ',
+    '\u202e',
+  ]) {
+    const text = piece.repeat(200_000 / piece.length);
+    const before = process.cpuUsage().user;
+    oneLine(text);
+    const tookMs = (process.cpuUsage().user - before) / 1_000;
+    assert.ok(tookMs < 500, `${JSON.stringify(piece)} took ${tookMs} ms`);
+  }
+});
+
 test('colours: NO_COLOR beats FORCE_COLOR beats TERM=dumb beats the stream', () => {
   const coloured = (isTTY: boolean, env: Record<string, string>) => styleFor({ isTTY }, env).red('x') !== 'x';
   assert.ok(coloured(true, {}));

@@ -4,6 +4,9 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { runCli } from '../../src/cli/main.ts';
+import { local } from '../../src/local.ts';
+import { createIo, type TestIo } from '../cli/io.ts';
 import { replay } from './session.ts';
 import { type Installation, startInstallation } from './world.ts';
 
@@ -41,4 +44,31 @@ describe('golden sessions', () => {
       else compare(blocks(found), blocks(expected));
     });
   }
+
+  it('a watch outlives kill -9 of the server, and ends with the answer given meanwhile', async () => {
+    const run = async (words: readonly string[], token?: string) => {
+      const io = createIo({
+        env: { ...world.env, ...(token === undefined ? {} : { SLIPWAY_TOKEN: token }) },
+      });
+      assert.equal(await runCli(words, { local }, io), 0, io.err());
+      return io.out();
+    };
+    const judge = (await run(['token', 'create', 'judge', '--role', 'release-manager'])).trim();
+    const watching = createIo({ env: world.env });
+    const end = runCli(['promote', 'corner', 'prod', '--release', '2', '--watch'], { local }, watching);
+    await saying(watching, 'awaiting-approval');
+    world.kill('server');
+    await saying(watching, 'the server does not answer');
+    await saying(watching, 'the server is back');
+    await run(['reject', 'corner/prod', '--reason', 'not today'], judge);
+    assert.equal(await end, 5, watching.err());
+    assert.match(watching.out(), /^corner\/prod: rejected after .*not today/);
+  });
 });
+
+async function saying(io: TestIo, words: string): Promise<void> {
+  for (const started = Date.now(); !io.err().includes(words); ) {
+    if (Date.now() - started > 20_000) throw new Error(`it never said "${words}": ${io.err()}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}

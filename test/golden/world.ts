@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -19,6 +19,8 @@ const FIXTURES = fileURLToPath(new URL('fixtures', import.meta.url));
 export interface Installation extends World {
   url: string;
   data: string;
+  /** kill -9 of one of its processes; the supervisor starts it again. */
+  kill(name: 'server' | 'worker'): void;
   stop(): Promise<number>;
 }
 
@@ -49,6 +51,14 @@ export async function startInstallation(): Promise<Installation> {
       const version = VERSIONS[Number(/^commit (\d)$/.exec(what)?.[1]) - 1];
       if (!version) throw new Error(`nothing is known to happen as "${what}"`);
       commits.push(repository.commit(version.files, version.message));
+    },
+    kill(name) {
+      const list = spawnSync('ps', ['-o', 'pid=,args=', '--ppid', String(child.pid)], {
+        encoding: 'utf8',
+      }).stdout;
+      const line = list.split('\n').find((candidate) => candidate.includes(`main.ts ${name} `));
+      if (line === undefined) throw new Error(`there is no ${name}: ${list}`);
+      process.kill(Number.parseInt(line, 10), 'SIGKILL');
     },
     async stop() {
       child.kill('SIGINT');

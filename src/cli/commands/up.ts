@@ -15,13 +15,18 @@ export const up: Run = async (context, input) => {
     host: input.text('host') ?? '127.0.0.1',
     port: readPort(input.text('port')),
   });
-  const dataDirectory = local.dataDirectory(data);
-  if (!signal.aborted) await announce(context, started.url, dataDirectory, data);
+  if (signal.aborted) {
+    await started.stop();
+    throw new Interrupted(WHILE_STARTING);
+  }
+  await announce(context, started.url, local.dataDirectory(data), data);
   await until(signal);
   if (io.stderr.isTTY) output.note('stopping; data stays');
   await started.stop();
   return EXIT.ok;
 };
+
+const WHILE_STARTING = 'interrupted while starting; what was started is stopped';
 
 async function start(
   context: Context,
@@ -58,7 +63,7 @@ async function start(
     await steps.run();
     return started as unknown as Started;
   } catch (error) {
-    if (signal.aborted) throw new Interrupted('interrupted while starting; what was started is stopped');
+    if (signal.aborted) throw new Interrupted(WHILE_STARTING);
     throw error;
   }
 }

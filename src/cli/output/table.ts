@@ -1,4 +1,4 @@
-import { stripVTControlCharacters } from 'node:util';
+import { withoutSequences } from './clean.ts';
 
 const WIDE =
   /[\u1100-\u115f\u2e80-\u303e\u3041-\u33ff\u3400-\u4dbf\u4e00-\u9fff\ua000-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{1f300}-\u{1faff}\u{20000}-\u{3fffd}]/u;
@@ -7,7 +7,7 @@ const NARROW = /[\p{Mn}\p{Me}\p{Cf}]/u;
 /** Columns a text takes in a terminal; colours take none, wide characters two. */
 export function widthOf(text: string): number {
   let width = 0;
-  for (const character of stripVTControlCharacters(text))
+  for (const character of withoutSequences(text))
     width += NARROW.test(character) ? 0 : WIDE.test(character) ? 2 : 1;
   return width;
 }
