@@ -21,6 +21,7 @@ interface LaneState {
 /** The router as src/router keeps its promises: strictly rising fences, whole routes, requests seen to their end. */
 export class Router {
   reachable = true;
+  wipedAtMs = 0;
   readonly #lanes = new Map<Lane, LaneState>();
   /** Lanes lost by a wipe that nobody has asked for since: no worker can know of it. */
   readonly #unseen = new Map<Lane, LaneState>();
@@ -96,6 +97,7 @@ export class Router {
   /** Its disk is new. */
   wipe(): void {
     this.restart();
+    this.wipedAtMs = this.#world.timeline.nowMs;
     for (const [lane, state] of this.#lanes) this.#unseen.set(lane, state);
     this.#lanes.clear();
   }
