@@ -7,8 +7,8 @@ import { createHarness } from './harness.ts';
 
 const harness = createHarness();
 
-// biome-ignore lint/suspicious/noTemplateCurlyInString: it is meant to look like one
 const HOSTILE =
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: it is meant to look like one
   '<img src=x onerror="globalThis.owned=1"><script>globalThis.owned=1</script>"\'><svg onload=globalThis.owned=1> ${globalThis.owned=1} {{7*7}} javascript:globalThis.owned=1 \u202e\u0000';
 /** Texts that come from outside: commits, logs, manifests, reasons, names in predicates. */
 const FIELDS = new Set([

@@ -54,7 +54,7 @@ export function ticks(max: number, count = 3): number[] {
 /** The index of the time nearest to `atMs`; times rise. */
 export function nearest(times: readonly number[], atMs: number): number {
   let low = 0;
-  let high = times.length - 1;
+  let high = Math.max(0, times.length - 1);
   while (high - low > 1) {
     const middle = (low + high) >> 1;
     if ((times[middle] as number) < atMs) low = middle;

@@ -94,7 +94,7 @@ async function checkSignature(note: Note | null, keys: readonly LogKey[]): Promi
     return { name, ok: false, detail: 'there is no checkpoint or no ledger key' };
   const spki = fromBase64(key.pem.replace(/-----[^-]+-----|\s/g, ''));
   if (spki === null) return { name, ok: false, detail: 'the ledger key cannot be read' };
-  let imported: CryptoKey;
+  let imported: Awaited<ReturnType<typeof crypto.subtle.importKey>>;
   try {
     imported = await crypto.subtle.importKey('spki', spki, { name: 'Ed25519' }, false, ['verify']);
   } catch {
