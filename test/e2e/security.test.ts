@@ -217,7 +217,7 @@ function nosyStep(root: string): string {
     data: `ls -A ${root}`,
     environments:
       'cat /proc/[0-9]*/environ | tr "\\0" "\\n" | grep -E "[S]LIPWAY_|[D]ATABASE_URL|HOME=/[r]oot"',
-    processes: 'cat /proc/[0-9]*/cmdline | tr "\\0" "\\n" | grep -E "[m]ain.ts|[p]ostmaster|[s]upervisor.ts"',
+    processes: 'cat /proc/[0-9]*/cmdline | tr "\\0" "\\n" | grep -E "[m]ain.ts"',
     shadow: 'cat /etc/shadow',
     server: connect(server.port),
     postgres: connect(postgresPort),

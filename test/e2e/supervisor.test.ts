@@ -3,11 +3,10 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { after, before, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { sleep } from '../../src/platform/clock.ts';
 import { dataDirectory, readRuntime } from '../../src/platform/data-directory.ts';
 import { Times } from './harness/figures.ts';
-import { createInstallation, type Installation } from './harness/installation.ts';
+import { createInstallation, type Installation, MAIN } from './harness/installation.ts';
 import { assertSound, instances, routeOf } from './harness/laws.ts';
 import { startLoad } from './harness/load.ts';
 import { instanceLeaders, processesOf } from './harness/processes.ts';
@@ -18,7 +17,6 @@ import { activeRollout, arrived, laneUrl, prepare, release } from './harness/wor
 
 const SEED = chooseSeed();
 const AGAIN = `SLIPWAY_SEED=${SEED} makes the same choices`;
-const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 const SECONDS = 1_000;
 
 const random = seeded(SEED);
@@ -168,21 +166,17 @@ test(`Ctrl-C in the middle of a rollout: no process left; the next start serves 
 });
 
 test('a second supervisor on the same data is refused and disturbs nothing', async () => {
-  const child = spawn(
-    process.execPath,
-    [fileURLToPath(new URL('./harness/supervisor.ts', import.meta.url)), installation.root, '0'],
-    {
-      stdio: ['ignore', 'pipe', 'ignore'],
-    },
-  );
+  const child = spawn(process.execPath, [MAIN, 'up', '--data', installation.root, '--json'], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
   let output = '';
-  child.stdout.on('data', (chunk) => {
+  child.stderr.on('data', (chunk) => {
     output += chunk;
   });
   const late = setTimeout(() => child.kill('SIGKILL'), 20 * SECONDS);
   const [code] = (await once(child, 'exit')) as [number];
   clearTimeout(late);
-  assert.equal(code, 1);
+  assert.equal(code, 8);
   assert.match(output, /"code":"invalid_state".*a Slipway \(pid \d+\) runs in/);
   await assertSound(installation);
 });

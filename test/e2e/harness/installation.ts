@@ -4,7 +4,6 @@ import { closeSync, openSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, realpath, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { dataDirectory, readRuntime } from '../../../src/platform/data-directory.ts';
 import { type Database, openDatabase } from '../../../src/platform/postgres/database.ts';
@@ -12,7 +11,7 @@ import { type ApiClient, createApi } from './api.ts';
 import { type ChildName, childPid, isAlive, postmasterPid, processesOf } from './processes.ts';
 import { until } from './until.ts';
 
-const SUPERVISOR = fileURLToPath(new URL('./supervisor.ts', import.meta.url));
+export const MAIN = fileURLToPath(new URL('../../../src/main.ts', import.meta.url));
 const START_DEADLINE_MS = 60_000;
 const STOP_DEADLINE_MS = 40_000;
 
@@ -116,44 +115,51 @@ async function start(
   home: string,
   { port = 0, env = {} }: { port?: number; env?: NodeJS.ProcessEnv },
 ): Promise<void> {
-  const log = openSync(join(home, 'supervisor.log'), 'a');
-  const { DATABASE_URL: _, ...inherited } = process.env;
-  const child = spawn(process.execPath, [SUPERVISOR, root, String(port)], {
+  const logFile = join(home, 'supervisor.log');
+  const log = openSync(logFile, 'a');
+  const { DATABASE_URL: _, SLIPWAY_TOKEN: __, ...inherited } = process.env;
+  const child = spawn(process.execPath, [MAIN, 'up', '--data', root, '--port', String(port), '--json=url'], {
     stdio: ['ignore', 'pipe', log],
     env: { ...inherited, ...env },
   });
   closeSync(log);
   state.child = child;
   state.exited = new Promise((resolve) => child.once('exit', resolve));
-  const line = await firstLine(child);
-  const said = JSON.parse(line) as { url?: string; error?: StartFailure };
-  if (said.error !== undefined) {
+  const url = await firstAnswer(child);
+  if (url === null) {
     await state.exited;
-    throw new NotStarted(said.error);
+    throw new NotStarted(lastError(await readFile(logFile, 'utf8')));
   }
   const data = dataDirectory(root);
-  state.url = said.url!;
+  state.url = url;
   state.token = (await readFile(data.adminTokenFile, 'utf8')).trim();
   // Not waited for: a pool whose PostgreSQL was killed may take its time.
   void state.database?.close().catch(() => {});
   state.database = openDatabase((await readRuntime(data)).databaseUrl, { applicationName: 'e2e', max: 4 });
 }
 
-function firstLine(child: ChildProcess): Promise<string> {
+/** The address it says it is up at; null when it ended before. */
+function firstAnswer(child: ChildProcess): Promise<string | null> {
   return new Promise((resolve, reject) => {
-    const lines = createInterface({ input: child.stdout! });
+    let output = '';
     const late = setTimeout(() => reject(new Error('slipway did not come up in time')), START_DEADLINE_MS);
-    lines.on('line', (line) => {
-      // pino writes to stdout too.
-      if (!/^\{"(?:url|error)":/.test(line)) return;
+    const end = (url: string | null) => {
       clearTimeout(late);
-      resolve(line);
+      resolve(url);
+    };
+    child.stdout!.on('data', (chunk) => {
+      output += chunk;
+      const url = /"url": ?"([^"]+)"/.exec(output)?.[1];
+      if (url !== undefined) end(url);
     });
-    child.once('exit', (code) => {
-      clearTimeout(late);
-      setTimeout(() => reject(new Error(`the supervisor ended (${code}) before it was up`)), 100);
-    });
+    child.once('exit', () => end(null));
   });
+}
+
+/** With --json the last line of a failed command is the error as a value. */
+function lastError(log: string): StartFailure {
+  const line = log.trim().split('\n').at(-1) ?? '';
+  return (JSON.parse(line) as { error: StartFailure }).error;
 }
 
 async function interrupt(state: State): Promise<void> {
