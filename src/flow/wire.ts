@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import type { PlatformConfig } from '../kernel/config.ts';
 import type { Digest } from '../kernel/digest.ts';
 import { SlipwayError } from '../kernel/errors.ts';
@@ -129,10 +128,6 @@ export function firstEnvironments(platform: PlatformConfig): string[] {
   return platform.environments
     .filter((environment) => environment.after === null && environment.promotion.automatic)
     .map((environment) => environment.name);
-}
-
-export function dataPath(machine: Machine, ...parts: string[]): string {
-  return join(machine.data.root, ...parts);
 }
 
 /** The instance must be of that lane: its name alone gives no access to another service's output. */

@@ -9,12 +9,6 @@ export function isDigest(text: string): text is Digest {
   return PATTERN.test(text);
 }
 
-/** Throws `TypeError` on anything that is not a well-formed sha256 or sha512 digest. */
-export function parseDigest(text: string): Digest {
-  if (!isDigest(text)) throw new TypeError(`not a digest: ${JSON.stringify(text.slice(0, 160))}`);
-  return text;
-}
-
 export function sha256(bytes: Uint8Array | string): Digest {
   return `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
 }

@@ -62,7 +62,10 @@ export interface Route {
   status?: number;
   /** Bytes; default 1 MiB. */
   bodyLimit?: number;
-  handle(context: RequestContext, input: { params: unknown; query: unknown; body: unknown }): Promise<unknown>;
+  handle(
+    context: RequestContext,
+    input: { params: unknown; query: unknown; body: unknown },
+  ): Promise<unknown>;
 }
 
 /** Gives `handle` the types of its schemas. */

@@ -77,12 +77,9 @@ export async function startPostgres(options: EmbeddedOptions): Promise<EmbeddedP
     async stop() {
       if (child.exitCode !== null || child.signalCode !== null) return;
       child.kill('SIGINT');
-      const stopped = await Promise.race([
-        exited.then(() => true),
-        sleep(STOP_DEADLINE_MS).then(() => false),
-      ]);
-      if (!stopped) child.kill('SIGQUIT');
+      const impatient = setTimeout(() => child.kill('SIGQUIT'), STOP_DEADLINE_MS);
       await exited;
+      clearTimeout(impatient);
     },
   };
 }

@@ -42,11 +42,12 @@ export async function loadMinutes(database: Queryable, nowMs: number): Promise<R
     instance: string;
     digest: string;
     control: boolean;
+    whole: boolean;
     requests: number;
     errors: number;
     latency: PackedCounts;
   }>(
-    `select service, environment, at, instance, digest, control, requests, errors, latency
+    `select service, environment, at, instance, digest, control, whole, requests, errors, latency
        from lane_minutes where at > $1 and at <= $2 order by at limit $3`,
     [new Date(nowMs - KEPT_MINUTES * MINUTE_MS), new Date(nowMs), MAX_ROWS],
   );
@@ -65,10 +66,10 @@ export async function keepMinutes(
 ): Promise<void> {
   const lanes = minutes.map(({ lane }) => splitLane(lane));
   await database.query(
-    `insert into lane_minutes (service, environment, at, instance, digest, control, requests, errors, latency)
-     select service, environment, to_timestamp(at_ms / 1000), instance, digest, control, requests, errors, latency::jsonb
-       from unnest($1::text[], $2::text[], $3::float8[], $4::text[], $5::text[], $6::bool[], $7::int[], $8::int[], $9::text[])
-         as t (service, environment, at_ms, instance, digest, control, requests, errors, latency)
+    `insert into lane_minutes (service, environment, at, instance, digest, control, whole, requests, errors, latency)
+     select service, environment, to_timestamp(at_ms / 1000), instance, digest, control, whole, requests, errors, latency::jsonb
+       from unnest($1::text[], $2::text[], $3::float8[], $4::text[], $5::text[], $6::bool[], $7::bool[], $8::int[], $9::int[], $10::text[])
+         as t (service, environment, at_ms, instance, digest, control, whole, requests, errors, latency)
      on conflict do nothing`,
     [
       lanes.map(({ service }) => service),
@@ -77,6 +78,7 @@ export async function keepMinutes(
       minutes.map(({ instance }) => instance),
       minutes.map(({ digest }) => digest),
       minutes.map(({ control }) => control),
+      minutes.map(({ whole }) => whole),
       minutes.map(({ requests }) => requests),
       minutes.map(({ errors }) => errors),
       minutes.map(({ latency }) => json(latency)),

@@ -154,3 +154,26 @@ test('instances that served in a bad time are not taken for bad instances', () =
   watch(recorder, traffic, 300, { late1: { rps: 50, errors: 0.1 }, late2: { rps: 50, errors: 0.02 } });
   assert.ok(sigma2() > 0.05, `but one that is worse beside another is: ${sigma2()}`);
 });
+
+test('of a window in which one instance left as another came, only what served through it counts', () => {
+  const recorder = historyRecorder();
+  const traffic = new Traffic(START_MS).add('stays', 'stable').add('goes', 'stable');
+  watch(recorder, traffic, 90, { stable: { rps: 50, errors: 0.1 } });
+  traffic.remove('goes').add('comes', 'stable');
+  watch(recorder, traffic, 95, { stable: { rps: 50, errors: 0.02 } });
+  const series = recorder.of(LANE, VERSIONS)?.minutes;
+  const served = Object.fromEntries(
+    series?.instances.map(({ id, requests }) => [id, requests.map((n) => n > 0)]) ?? [],
+  );
+  assert.deepEqual(served, {
+    stays: [true, true, true],
+    goes: [true, false, false],
+    comes: [false, false, true],
+  });
+  const burnt = recorder.takeEnded().filter(({ whole }) => !whole);
+  assert.deepEqual(
+    burnt.map(({ instance }) => instance).sort(),
+    ['comes', 'goes'],
+    'but all of it is kept for the sums of the lane',
+  );
+});

@@ -4,7 +4,7 @@ import { type BurnWindow, type LaneBurn, LONG_MINUTES, SHORT_MINUTES } from './b
 import { BUCKETS, pack } from './histogram.ts';
 import type { LaneHistory } from './state.ts';
 import { addCount, type Count, endWindow, newWindows, seriesOf, type Windows } from './tally.ts';
-import { MINUTE_MS, TEN_SECONDS_MS } from './windows.ts';
+import { isWhole, MINUTE_MS, TEN_SECONDS_MS } from './windows.ts';
 
 /**
  * The last half hour of each lane, minute by minute, and its last minutes in steps of ten seconds: an analysis that knows how
@@ -24,8 +24,9 @@ const COLD_MS = 5_000;
 /** Instances of a lane that are followed; more than a lane has. */
 const MAX_FOLLOWED = 512;
 
-/** One instance's minute; `atMs` is its start. */
+/** One instance's minute; `atMs` is its start. One in which it did not serve throughout counts for the sums alone. */
 export interface RecordedMinute extends Count {
+  whole: boolean;
   lane: Lane;
   instance: string;
   atMs: number;
@@ -35,9 +36,16 @@ interface Followed {
   last: BackendCounters;
   /** When its first traffic was seen; 0: it was warm when it was first seen, null: it has had none. */
   trafficSinceMs: number | null;
-  /** Counters at the start of the minute and of the ten seconds under way. */
-  minuteBase: BackendCounters;
-  tenBase: BackendCounters;
+  minute: Part;
+  ten: Part;
+}
+
+/** An instance's part in the window under way. */
+interface Part {
+  /** Counters at its start. */
+  base: BackendCounters;
+  /** Snapshots that showed traffic. */
+  looks: number;
 }
 
 interface LaneRecord {
@@ -107,9 +115,9 @@ export function historyRecorder(): HistoryRecorder {
     restored: () => restored,
     restore(kept) {
       restored = true;
-      for (const { lane, instance, atMs, ...count } of kept) {
+      for (const { lane, instance, atMs, whole, ...count } of kept) {
         const record = recordOf(lane);
-        addCount(record.minutes, atMs, instance, count);
+        if (whole) addCount(record.minutes, atMs, instance, count);
         addSum(record, atMs, count);
       }
     },
@@ -128,27 +136,37 @@ function observeLane(
   record.bootId = bootId;
   for (const backend of backends)
     if (backend.latency.length === BUCKETS) follow(record, backend, { atMs, first, rebooted });
-  const ended: Omit<RecordedMinute, 'lane'>[] = [];
   const tenAtMs = endWindow(record.tens, atMs);
   const minuteAtMs = endWindow(record.minutes, atMs);
-  if (tenAtMs === null && minuteAtMs === null) return ended;
   if (minuteAtMs !== null) {
     addSum(record, minuteAtMs, record.open);
     record.open = nothing();
   }
   const listed = new Set(backends.map(({ id }) => id));
-  for (const [id, one] of record.followed) {
-    if (tenAtMs !== null) {
-      addTraffic(record.tens, tenAtMs, id, countSince(one.tenBase, one.last));
-      one.tenBase = one.last;
-    }
-    if (minuteAtMs !== null) {
-      const count = countSince(one.minuteBase, one.last);
-      if (addTraffic(record.minutes, minuteAtMs, id, count))
-        ended.push({ instance: id, atMs: minuteAtMs, ...count });
-      one.minuteBase = one.last;
-      if (!listed.has(id)) record.followed.delete(id);
-    }
+  if (tenAtMs !== null) endParts(record, record.tens, tenAtMs, 'ten');
+  if (minuteAtMs === null) return [];
+  const ended = endParts(record, record.minutes, minuteAtMs, 'minute');
+  for (const id of record.followed.keys()) if (!listed.has(id)) record.followed.delete(id);
+  return ended;
+}
+
+/** Closes a window: each instance's part of it, and which of them were whole. */
+function endParts(
+  { followed }: LaneRecord,
+  windows: Windows,
+  atMs: number,
+  which: 'minute' | 'ten',
+): Omit<RecordedMinute, 'lane'>[] {
+  const most = Math.max(0, ...[...followed.values()].map((one) => one[which].looks));
+  const ended: Omit<RecordedMinute, 'lane'>[] = [];
+  for (const [instance, one] of followed) {
+    const { base, looks } = one[which];
+    one[which] = { base: one.last, looks: 0 };
+    const count = countSince(base, one.last);
+    if (count.requests <= 0) continue;
+    const whole = isWhole(looks, most);
+    if (whole) addCount(windows, atMs, instance, count);
+    ended.push({ instance, atMs, whole, ...count });
   }
   return ended;
 }
@@ -163,18 +181,25 @@ function follow(
     if (one === undefined && followed.size >= MAX_FOLLOWED) return;
     // One that turns up later was just started: all it counts is new.
     const base = first && !rebooted ? backend : zero(backend);
-    one = { last: base, minuteBase: base, tenBase: base, trafficSinceMs: first ? 0 : null };
+    one = { last: base, trafficSinceMs: first ? 0 : null, ...partsFrom(base) };
     followed.set(backend.id, one);
   }
-  const fellBack = wentDown(one.last, backend);
-  if (fellBack) one.minuteBase = one.tenBase = zero(backend);
-  const { requests, errors } = countSince(fellBack ? zero(backend) : one.last, backend);
+  if (wentDown(one.last, backend)) Object.assign(one, { last: zero(backend), ...partsFrom(zero(backend)) });
+  const { requests, errors } = countSince(one.last, backend);
   open.requests += requests;
   open.errors += errors;
-  if (requests > 0) one.trafficSinceMs ??= atMs;
   one.last = backend;
-  if (one.trafficSinceMs === null || atMs - one.trafficSinceMs < COLD_MS)
-    one.minuteBase = one.tenBase = backend;
+  if (requests > 0) {
+    one.trafficSinceMs ??= atMs;
+    one.minute.looks += 1;
+    one.ten.looks += 1;
+  }
+  const cold = one.trafficSinceMs === null || atMs - one.trafficSinceMs < COLD_MS;
+  if (cold) Object.assign(one, partsFrom(backend));
+}
+
+function partsFrom(base: BackendCounters): Pick<Followed, 'minute' | 'ten'> {
+  return { minute: { base, looks: 0 }, ten: { base, looks: 0 } };
 }
 
 function nothing(): BurnWindow {
@@ -203,12 +228,6 @@ function burnOf({ sums, minutes, open }: LaneRecord): LaneBurn | null {
     errors: parts.reduce((all, { errors }) => all + errors, 0),
   });
   return { long: total([...long, open]), short: total([...within(SHORT_MINUTES), open]) };
-}
-
-function addTraffic(windows: Windows, atMs: number, id: string, count: Count): boolean {
-  if (count.requests <= 0) return false;
-  addCount(windows, atMs, id, count);
-  return true;
 }
 
 function wentDown(before: BackendCounters, now: BackendCounters): boolean {

@@ -65,8 +65,8 @@ export interface InstanceSeries {
 export interface WindowSeries {
   /** All instances have the same number of complete windows. */
   instances: Record<string, InstanceSeries>;
-  /** The window under way. */
-  current: Record<string, [n: number, e: number]>;
+  /** The window under way; `looks`: those in which the instance had traffic, absent in states of earlier releases. */
+  current: Record<string, [n: number, e: number, looks?: number]>;
   startedAtMs: number;
   /** Complete windows; kept apart because there may be no instance yet. */
   length: number;

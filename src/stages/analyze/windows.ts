@@ -13,6 +13,11 @@ const ENOUGH_TENS = 3;
 /** Instances with a series of their own; the rest share one. */
 const MAX_SERIES = 32;
 const OTHERS = '(others)';
+/**
+ * An instance is part of a window when it had traffic in so much of it as the one that had most: when one leaves as another
+ * comes, their halves of the window tell of two times, not of two instances.
+ */
+const WHOLE_SHARE = 2 / 3;
 
 /**
  * Belief before data: without any history errors may come in clumps of 3 (phi = 5); every two minutes watched halve what
@@ -31,11 +36,14 @@ export function addToWindow(series: WindowSeries, id: string, n: number, e: numb
   const known = Object.hasOwn(series.current, id) || Object.hasOwn(series.instances, id);
   const key = known || Object.keys(series.current).length < MAX_SERIES ? id : OTHERS;
   const now = Object.hasOwn(series.current, key) ? series.current[key] : undefined;
-  if (now === undefined) series.current[key] = [n, e];
-  else {
-    now[0] += n;
-    now[1] += e;
-  }
+  const looks = n > 0 ? 1 : 0;
+  if (now === undefined) series.current[key] = [n, e, looks];
+  else series.current[key] = [now[0] + n, now[1] + e, (now[2] ?? 0) + looks];
+}
+
+/** Of looks with traffic in a window: whether an instance with `looks` served through it, where the busiest had `most`. */
+export function isWhole(looks: number, most: number): boolean {
+  return looks >= WHOLE_SHARE * most;
 }
 
 /** Closes the window under way when its time is over; says whether it did. A gap makes one long window. */
@@ -48,10 +56,14 @@ export function rollWindow(series: WindowSeries, atMs: number, widthMs: number):
     const zeros = () => new Array<number>(series.length).fill(0);
     series.instances[id] = { n: zeros(), e: zeros() };
   }
+  const most = Math.max(0, ...Object.values(series.current).map(([, , looks]) => looks ?? 0));
   for (const [id, { n, e }] of Object.entries(series.instances)) {
-    const [requests, bad] = (Object.hasOwn(series.current, id) ? series.current[id] : undefined) ?? [0, 0];
-    n.push(requests);
-    e.push(bad);
+    const [requests, bad, looks] = (Object.hasOwn(series.current, id) ? series.current[id] : undefined) ?? [
+      0, 0,
+    ];
+    const whole = isWhole(looks ?? most, most);
+    n.push(whole ? requests : 0);
+    e.push(whole ? bad : 0);
   }
   series.length += 1;
   if (series.length > MAX_MINUTES) dropOldest(series);

@@ -33,6 +33,8 @@ export function createRegistryHandler(deps: RegistryDeps): RegistryHandler {
   return async (request, response) => {
     response.setHeader('Docker-Distribution-Api-Version', 'registry/2.0');
     response.setHeader('X-Content-Type-Options', 'nosniff');
+    // What a client pushed is never a page, whatever its media type says.
+    response.setHeader('Content-Security-Policy', "default-src 'none'; sandbox");
     response.once('finish', () => endUnreadBody(request));
     try {
       await answer(services, request, response);

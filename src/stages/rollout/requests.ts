@@ -1,4 +1,4 @@
-import { type Digest, shortDigest } from '../../kernel/digest.ts';
+import type { Digest } from '../../kernel/digest.ts';
 import { SlipwayError } from '../../kernel/errors.ts';
 import { isTerminal, type RolloutRequest, type RolloutState } from '../../kernel/rollout.ts';
 import { json, type Queryable } from '../../platform/postgres/database.ts';
@@ -108,8 +108,4 @@ export async function rollbackTargets(
       };
     })
     .sort((a, b) => b.healthyAt.getTime() - a.healthyAt.getTime());
-}
-
-export function describeTarget(target: RollbackTarget): string {
-  return `release ${target.releaseNumber} (${shortDigest(target.digest)}): ${target.reason}`;
 }
