@@ -3,6 +3,7 @@ import { COMMANDS } from './catalogue/all.ts';
 import { usage } from './errors.ts';
 import { commandHelp, groupHelp, optionsOf, rootHelp } from './help.ts';
 import type { CommandSpec, Input } from './spec.ts';
+import { closest } from './suggest.ts';
 
 /** What a command line asks for. */
 export type Parsed =
@@ -15,6 +16,7 @@ export async function parseCommandLine(argv: readonly string[]): Promise<Parsed>
   const words = argv[0] === 'help' ? [...argv.slice(1), '--help'] : withBareJson(argv);
   if (words.length === 0 || words[0] === '-h') return { kind: 'text', text: rootHelp(COMMANDS) };
   if (words[0] === '--version' || words[0] === '-V') return { kind: 'version' };
+  if (words.includes('--help') || words.includes('-h')) assertKnown(words);
   let parsed: Parsed | null = null;
   let text = '';
   const program = build(
@@ -34,6 +36,21 @@ export async function parseCommandLine(argv: readonly string[]): Promise<Parsed>
   }
   if (parsed === null) throw usage('no command was given', 'slipway --help');
   return parsed;
+}
+
+/** Help for a command that does not exist is an error too; commander would show the help of the level above. */
+function assertKnown(words: readonly string[]): void {
+  const [first = '', second = ''] = words;
+  const paths = COMMANDS.map(({ path }) => path);
+  const known = (name: string) => paths.some((path) => path === name || path.startsWith(`${name} `));
+  const unknown = (name: string, among: readonly string[]) => {
+    const meant = closest(name, among);
+    return usage(`unknown command '${name}'`, meant ? `did you mean slipway ${meant}?` : 'slipway --help');
+  };
+  if (first.startsWith('-')) return;
+  if (!known(first)) throw unknown(first, [...paths, ...paths.map((path) => path.split(' ')[0] ?? '')]);
+  if (!paths.includes(first) && !second.startsWith('-') && second !== '' && !known(`${first} ${second}`))
+    throw unknown(`${first} ${second}`, paths);
 }
 
 /** `--json shop` asks for JSON about shop; only `--json=shop` names a field. */
@@ -128,7 +145,8 @@ function explain(error: CommanderError, words: readonly string[]): Error {
   const group = COMMANDS.find(({ path }) => path.startsWith(`${words[0]} `)) ? words[0] : undefined;
   const command = COMMANDS.find(({ path }) => words.join(' ').startsWith(path))?.path ?? group;
   const help = `slipway ${command === undefined ? '' : `${command} `}--help`;
-  if (error.code === 'commander.help') return usage(`"slipway ${command ?? ''}" needs a command`, help);
+  if (error.code === 'commander.help')
+    return usage(`"slipway${command === undefined ? '' : ` ${command}`}" needs a command`, help);
   return usage(message, meant === undefined ? help : `did you mean ${suggestion(meant, error.code, group)}?`);
 }
 

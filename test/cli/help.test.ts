@@ -117,3 +117,17 @@ test('the fields of every JSON are those the API gives', () => {
     assert.deepEqual(fields.filter((field) => !own.includes(field)).sort(), answerOf(operation), path);
   }
 });
+
+test('help for what does not exist is an error that names what was meant', async () => {
+  for (const [words, meant] of [
+    [['help', 'promte'], 'slipway promote'],
+    [['rolout', '--help'], 'slipway rollout'],
+    [['help', 'rollout', 'wach'], 'slipway rollout watch'],
+    [['ledger', 'verfy', '--help'], 'slipway ledger verify'],
+  ] as const) {
+    const io = createIo();
+    assert.equal(await runCli(words, fakeLocal(null), io), 2, words.join(' '));
+    assert.match(io.err(), new RegExp(`did you mean ${meant}\\?`));
+    assert.equal(io.out(), '');
+  }
+});

@@ -1,4 +1,4 @@
-import { SlipwayError } from '../../kernel/errors.ts';
+import { isSlipwayError, SlipwayError } from '../../kernel/errors.ts';
 import type { Api } from '../api/client.ts';
 import type { Build } from '../api/types.ts';
 import type { Context } from '../context.ts';
@@ -9,7 +9,7 @@ import { pairs } from '../output/table.ts';
 import { duration } from '../output/time.ts';
 import { sleep } from '../sleep.ts';
 import type { Run } from '../spec.ts';
-import { watchOptions } from '../watch/follow.ts';
+import { AWAY_MS, watchOptions } from '../watch/follow.ts';
 import { createRelease, readRelease } from './release.ts';
 
 export const build: Run = async (context, input) => {
@@ -21,7 +21,7 @@ export const build: Run = async (context, input) => {
     ? await startVerification(api, service, commit)
     : await buildOfRelease(context, api, service, commit, deadlineMs);
   await streamLog(context, api, id, deadlineMs);
-  const ended = await untilEnded(context, api, id, deadlineMs);
+  const ended = await untilEnded(context, id, deadlineMs);
   if (ended.purpose === 'verify' && ended.status === 'succeeded') return verdict(context, ended);
   const text = `${ended.status === 'succeeded' ? 'built' : ended.status} ${ended.digest ?? ''}\n${facts(ended)}`;
   await output.result(ended, ended.status === 'succeeded' ? text : '');
@@ -119,10 +119,23 @@ async function streamLog(
   }
 }
 
-async function untilEnded(context: Context, api: Api, id: string, deadlineMs: number): Promise<Build> {
+/** Asks until the build has ended; a server that restarts meanwhile is waited for. */
+async function untilEnded(context: Context, id: string, deadlineMs: number): Promise<Build> {
+  const { io, output } = context;
+  let awaySinceMs: number | null = null;
   for (;;) {
-    const now = await api.call(api.client.GET('/v1/builds/{build}', { params: { path: { build: id } } }));
-    if (now.finishedAt !== null) return now;
+    try {
+      const api = await context.api();
+      const now = await api.call(api.client.GET('/v1/builds/{build}', { params: { path: { build: id } } }));
+      if (now.finishedAt !== null) return now;
+      awaySinceMs = null;
+    } catch (error) {
+      if (!isSlipwayError(error) || !error.retryable) throw error;
+      if (awaySinceMs === null) output.note(`the server does not answer; trying again (${error.message})`);
+      awaySinceMs ??= io.nowMs();
+      if (io.nowMs() - awaySinceMs > AWAY_MS) throw error;
+      await context.reconnect();
+    }
     await pause(context, deadlineMs, `build ${id} did not end in time; it goes on`);
   }
 }

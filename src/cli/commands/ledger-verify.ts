@@ -14,14 +14,15 @@ import type { Run } from '../spec.ts';
 import { fetchCheckpoint, readIndex } from './ledger.ts';
 
 export const verify: Run = async (context, input) => {
-  const [index] = input.args;
+  const [wanted] = input.args;
+  const index = wanted === undefined ? undefined : readIndex(wanted);
   const api = await context.api();
   const trust = await readTrust(context, api, input.text('key'));
   const since = input.text('since');
   const code =
     index === undefined
       ? await verifyAll(context, api, trust, since)
-      : await verifyEntry(context, api, trust, readIndex(index), since);
+      : await verifyEntry(context, api, trust, index, since);
   if (!trust.pinned)
     context.output.note('the key is the one this server shows; give the one you trust with --key');
   return code;

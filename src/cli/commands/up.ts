@@ -43,13 +43,13 @@ async function start(
       useIcons: false,
       processOutput: new ProcessOutput(process.stderr, process.stderr),
     });
-    let started: Started | null = null;
+    const result: { started?: Started } = {};
     const steps = new Listr(
       [
         {
           title: 'Starting Slipway',
           async task(_, task) {
-            started = await begin((message) => {
+            result.started = await begin((message) => {
               task.output = message;
             });
           },
@@ -61,7 +61,7 @@ async function start(
       },
     );
     await steps.run();
-    return started as unknown as Started;
+    return result.started as Started;
   } catch (error) {
     if (signal.aborted) throw new Interrupted(WHILE_STARTING);
     throw error;

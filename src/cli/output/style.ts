@@ -1,5 +1,3 @@
-import type { Sink } from '../io.ts';
-
 const CODES = {
   bold: [1, 22],
   dim: [2, 22],
@@ -15,10 +13,7 @@ export type Style = Readonly<Record<keyof typeof CODES, (text: string) => string
  * Colours for one stream, or none: NO_COLOR (no-color.org) beats FORCE_COLOR beats TERM=dumb beats what the stream is.
  * Colour is never the only sign of anything.
  */
-export function styleFor(
-  sink: Pick<Sink, 'isTTY'>,
-  env: Readonly<Record<string, string | undefined>>,
-): Style {
+export function styleFor(sink: { isTTY: boolean }, env: Readonly<Record<string, string | undefined>>): Style {
   const on = wantsColour(sink.isTTY, env);
   const paint = (key: keyof typeof CODES) => (text: string) =>
     on && text !== '' ? `\x1b[${CODES[key][0]}m${text}\x1b[${CODES[key][1]}m` : text;

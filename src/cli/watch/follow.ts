@@ -37,7 +37,7 @@ const DEFAULT_TIMEOUT_S = 3_600;
 /** Looks even without news: a stream can break in ways that do not show. */
 const LOOK_EVERY_MS = 5_000;
 /** How long the server may be away before the watch gives up. */
-const AWAY_MS = 300_000;
+export const AWAY_MS = 300_000;
 
 export function watchOptions(input: Input): WatchOptions {
   const text = input.text('timeout');
