@@ -184,10 +184,12 @@ export class Watch implements Witness {
     )
       this.break(4, `${id} exposes more after it turned back`);
     // A router that lost its state has lost its fences too: only it may take an order of a time that is over.
-    if (before === null) return;
-    if (row.endedAtMs !== null)
+    const { wipedAtMs } = this.router;
+    const { endedAtMs } = row;
+    const { zeroTrafficAtMs } = row.state;
+    if (endedAtMs !== null && wipedAtMs < endedAtMs)
       this.break(7, `a route of ${id} arrives after it ended as ${row.state.phase}`);
-    if (row.state.zeroTrafficAtMs !== null && (weights.canary > 0 || match.length > 0))
+    if (zeroTrafficAtMs !== null && wipedAtMs < zeroTrafficAtMs && (weights.canary > 0 || match.length > 0))
       this.break(4, `${id} is exposed again after it was seen at 0 %`);
   }
 
