@@ -3,36 +3,10 @@ import { createPublicKey, generateKeyPairSync, type KeyObject, sign } from 'node
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { keyId, readLogKey, readNote, verifyNote } from '../../src/cli/proof/checkpoint.ts';
-import { isConsistent, leafHash, nodeHash, rootFromInclusion } from '../../src/cli/proof/tree.ts';
+import { isConsistent, leafHash, rootFromInclusion } from '../../src/cli/proof/tree.ts';
 import { signCheckpoint } from '../../src/support/ledger/checkpoint.ts';
 import { logSigner } from '../../src/support/ledger/log.ts';
-
-/** RFC 9162 sections 2.1.1, 2.1.3.1 and 2.1.4.1 as they are written: slow, recursive, and nothing like the code tested. */
-function split(n: number): number {
-  let k = 1;
-  while (k * 2 < n) k *= 2;
-  return k;
-}
-function mth(leaves: readonly Buffer[]): Buffer {
-  const [only] = leaves;
-  if (leaves.length === 1 && only) return leafHash(only);
-  const k = split(leaves.length);
-  return nodeHash(mth(leaves.slice(0, k)), mth(leaves.slice(k)));
-}
-function path(m: number, leaves: readonly Buffer[]): Buffer[] {
-  if (leaves.length === 1) return [];
-  const k = split(leaves.length);
-  return m < k
-    ? [...path(m, leaves.slice(0, k)), mth(leaves.slice(k))]
-    : [...path(m - k, leaves.slice(k)), mth(leaves.slice(0, k))];
-}
-function subproof(m: number, leaves: readonly Buffer[], whole: boolean): Buffer[] {
-  if (m === leaves.length) return whole ? [] : [mth(leaves)];
-  const k = split(leaves.length);
-  return m <= k
-    ? [...subproof(m, leaves.slice(0, k), whole), mth(leaves.slice(k))]
-    : [...subproof(m - k, leaves.slice(k), false), mth(leaves.slice(0, k))];
-}
+import { consistencyProof, inclusionProof, rootOf } from './rfc9162.ts';
 
 const entries = (n: number) => Array.from({ length: n }, (_, i) => Buffer.from(`entry ${i}`));
 
@@ -41,8 +15,8 @@ test('an inclusion proof leads to the root, and to no other from another entry, 
     fc.property(fc.integer({ min: 1, max: 70 }), fc.nat(), fc.nat(), (size, at, other) => {
       const leaves = entries(size);
       const index = at % size;
-      const proof = path(index, leaves);
-      const root = mth(leaves);
+      const proof = inclusionProof(index, leaves);
+      const root = rootOf(leaves);
       const leaf = leafHash(leaves[index] as Buffer);
       const leads = (...[l, i, s, p]: Parameters<typeof rootFromInclusion>) =>
         rootFromInclusion(l, i, s, p)?.equals(root) === true;
@@ -69,9 +43,9 @@ test('a consistency proof holds for the beginning of a log and for nothing else'
     fc.property(fc.integer({ min: 1, max: 70 }), fc.nat(), (to, at) => {
       const from = 1 + (at % to);
       const leaves = entries(to);
-      const before = { size: from, root: mth(leaves.slice(0, from)) };
-      const now = { size: to, root: mth(leaves) };
-      const proof = from === to ? [] : subproof(from, leaves, true);
+      const before = { size: from, root: rootOf(leaves.slice(0, from)) };
+      const now = { size: to, root: rootOf(leaves) };
+      const proof = consistencyProof(from, leaves);
       assert.ok(isConsistent(before, now, proof));
       const forged = { size: from, root: leafHash(Buffer.from('other')) };
       assert.ok(!isConsistent(forged, now, proof));
