@@ -185,9 +185,9 @@ export class Watch implements Witness {
       this.break(4, `${id} exposes more after it turned back`);
     // A router that lost its state has lost its fences too: only it may take an order of a time that is over.
     const { wipedAtMs } = this.router;
-    const { endedAtMs } = row;
     const { zeroTrafficAtMs } = row.state;
-    if (endedAtMs !== null && wipedAtMs < endedAtMs)
+    const endSeenAtMs = row.endedAtMs === null ? 0 : (this.#commits.get(id)?.at(-1)?.claimedAtMs ?? 0);
+    if (row.endedAtMs !== null && wipedAtMs < endSeenAtMs)
       this.break(7, `a route of ${id} arrives after it ended as ${row.state.phase}`);
     if (zeroTrafficAtMs !== null && wipedAtMs < zeroTrafficAtMs && (weights.canary > 0 || match.length > 0))
       this.break(4, `${id} is exposed again after it was seen at 0 %`);
