@@ -4,6 +4,7 @@ import type { Page } from 'playwright-core';
 import { FULL } from './fixtures/api.ts';
 import { largeMatrix } from './fixtures/matrix.ts';
 import { BUILD, DIGEST, ROLLOUT } from './fixtures/names.ts';
+import { PAGES } from './fixtures/pages.ts';
 import { createHarness, expectAccessible, until } from './harness.ts';
 
 const harness = createHarness();
@@ -200,4 +201,15 @@ test('the SBOM is searched and sorted', async () => {
     .first()
     .waitFor();
   await page.getByRole('cell', { name: 'package-220', exact: true }).waitFor();
+});
+
+test('at 320 pixels no page scrolls sideways as a whole', async () => {
+  const { page } = await harness.open({ size: [320, 700] });
+  await page.getByText('What changed').waitFor();
+  for (const { name, path, full } of PAGES) {
+    await page.goto(new URL(path, page.url()).href);
+    await page.getByText(full).first().waitFor();
+    const width = (await page.evaluate('document.documentElement.scrollWidth')) as number;
+    assert.ok(width <= 320, `${name}: ${width}`);
+  }
 });

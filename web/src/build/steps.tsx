@@ -26,7 +26,7 @@ export function Steps({ build, chosen }: { build: Build; chosen: string | undefi
               })}
               replace
               aria-current={chosen === step.name ? 'true' : undefined}
-              className={`grid grid-cols-[minmax(0,10rem)_6.5rem_minmax(0,1fr)_5rem] items-center gap-x-3 px-4 py-2 hover:bg-raised focus-visible:-outline-offset-2 ${chosen === step.name ? 'bg-raised' : ''}`}
+              className={`grid grid-cols-[minmax(0,10rem)_6.5rem_minmax(0,1fr)_5rem] items-center gap-x-3 px-4 py-2 max-sm:grid-cols-2 hover:bg-raised focus-visible:-outline-offset-2 ${chosen === step.name ? 'bg-raised' : ''}`}
             >
               <span className="min-w-0">
                 <span className="block truncate font-medium">{step.name}</span>

@@ -3,8 +3,8 @@ import { Frame } from './frame.tsx';
 import { type Mark, type Series, ticks, top } from './series.ts';
 
 const LOOK = {
-  canary: { className: 'stroke-accent', width: 2, dash: undefined },
-  baseline: { className: 'stroke-muted', width: 1.5, dash: '5 3' },
+  canary: { className: 'stroke-accent', dot: 'fill-accent', width: 2, dash: undefined },
+  baseline: { className: 'stroke-muted', dot: 'fill-muted', width: 1.5, dash: '5 3' },
 } as const;
 
 /** Canary (solid) against baseline (dashed) over time. What the figure above says is the value at the cursor, else the last. */
@@ -79,7 +79,7 @@ export function LineChart({
                   cx={plot.x(times[i] as number)}
                   cy={plot.y(values[i] as number)}
                   r="1.5"
-                  className="fill-accent"
+                  className={LOOK[look].dot}
                 />
               ))}
             </g>

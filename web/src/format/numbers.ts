@@ -37,3 +37,9 @@ export function bytes(value: number): string {
   }
   return `${at === 0 ? rest : rest.toFixed(1)} ${units[at]}`;
 }
+
+/** A log e-value: one digit, and no sign on what rounds to zero. */
+export function logE(value: number): string {
+  const text = value.toFixed(1);
+  return text === '-0.0' ? '0.0' : text;
+}

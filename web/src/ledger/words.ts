@@ -105,11 +105,18 @@ function rolloutChanged(data: Data): EntryWords {
   const weight = typeof weights.canary === 'number' ? `${weights.canary} %` : '';
   const said = weight === '' || reasons.some((reason) => reason.includes(weight));
   const back = state.phase === 'rolling-back';
+  const actions = actionsWords(data.actions);
+  const parts = (...all: string[]) => all.filter((part) => part !== '').join(' · ');
+  // On the way back every entry begins with the same reason: it is said until the traffic has returned.
+  if (back && reasons[1] !== undefined)
+    return {
+      title: reasons[1],
+      detail: parts(state.zeroTrafficAtMs === null ? (reasons[0] ?? '') : '', actions),
+      tone: 'bad',
+    };
   return {
     title: reasons[0] ?? text(state.phase),
-    detail: [said ? '' : weight, ...reasons.slice(1), actionsWords(data.actions)]
-      .filter((part) => part !== '')
-      .join(' · '),
+    detail: parts(said ? '' : weight, ...reasons.slice(1), actions),
     tone: back ? 'bad' : state.paused ? 'wait' : 'move',
   };
 }

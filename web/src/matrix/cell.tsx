@@ -5,7 +5,7 @@ import { shortDigest } from '../format/names.ts';
 import { count, latency, percent } from '../format/numbers.ts';
 import { TONE_TEXT } from '../parts/tone.tsx';
 import { Time } from '../time/time.tsx';
-import { historyOf, totalRps } from './history.ts';
+import { historyOf, mainGroup, totalRps } from './history.ts';
 import { Sparkline } from './sparkline.tsx';
 import { type CellStatus, HEALTH, statusOf } from './words.ts';
 
@@ -74,14 +74,14 @@ function Message({ cell }: { cell: Cell }) {
 }
 
 function Traffic({ cell }: { cell: Cell }) {
-  const stable = cell.sample?.groups.stable ?? cell.sample?.groups.canary;
-  if (!cell.sample || !stable)
+  const main = cell.sample ? mainGroup(cell.sample) : undefined;
+  if (!cell.sample || !main)
     return <span className="text-xs text-muted">{cell.current ? 'no traffic seen' : ' '}</span>;
   return (
     <span className="flex min-w-0 items-center gap-3 text-xs">
       <span className="whitespace-nowrap">{count(totalRps(cell.sample))} rps</span>
-      <span className="whitespace-nowrap">{percent(stable.errorRate)} err</span>
-      <span className="whitespace-nowrap">{latency(stable.p99S)} p99</span>
+      <span className="whitespace-nowrap">{percent(main.errorRate)} err</span>
+      <span className="whitespace-nowrap">{latency(main.p99S)} p99</span>
       <span className="ml-auto">
         <Sparkline values={historyOf(cell.service, cell.environment)} />
       </span>
@@ -119,7 +119,7 @@ function Status({ status, cell, compact }: { status: CellStatus | null; cell: Ce
 
 /** `412 rps, 0.04 % err`. */
 function figures(cell: Cell): string {
-  const group = cell.sample?.groups.stable ?? cell.sample?.groups.canary;
+  const group = cell.sample ? mainGroup(cell.sample) : undefined;
   if (!cell.sample || !group) return cell.current ? 'no traffic seen' : '';
   return `${count(totalRps(cell.sample))} rps, ${percent(group.errorRate)} err`;
 }

@@ -7,7 +7,9 @@ import type { Environment, MatrixService } from '../api/types.ts';
 import { useWidth } from '../parts/use-width.ts';
 import { MatrixCell } from './cell.tsx';
 
-const SERVICE_WIDTH = 208;
+/** Of the first column, in pixels; narrower where the grid is. */
+const SERVICE_WIDTHS = { wide: 208, narrow: 112 };
+const NARROW = 640;
 const HEADER_HEIGHT = 40;
 
 /** Many services or environments: two lines a cell; few: four. */
@@ -28,11 +30,12 @@ export function MatrixGrid({
 }) {
   const scroller = useRef<HTMLDivElement>(null);
   const width = useWidth(scroller, 1_200);
+  const serviceWidth = width < NARROW ? SERVICE_WIDTHS.narrow : SERVICE_WIDTHS.wide;
   const compact = isCompact(services.length, environments.length);
   const rowHeight = compact ? 52 : 104;
   const columnWidth = Math.max(
     compact ? 192 : 264,
-    Math.floor((width - SERVICE_WIDTH - 2) / Math.max(1, environments.length)),
+    Math.floor((width - serviceWidth - 2) / Math.max(1, environments.length)),
   );
   const rows = useVirtualizer({
     count: services.length,
@@ -47,7 +50,7 @@ export function MatrixGrid({
     getScrollElement: () => scroller.current,
     estimateSize: () => columnWidth,
     overscan: 1,
-    scrollPaddingStart: SERVICE_WIDTH,
+    scrollPaddingStart: serviceWidth,
   });
   // biome-ignore lint/correctness/useExhaustiveDependencies: sizes are measured again when they change
   useEffect(() => {
@@ -76,7 +79,7 @@ export function MatrixGrid({
       style={{ height: services.length * rowHeight + HEADER_HEIGHT + 2 }}
     >
       <div
-        style={{ width: columns.getTotalSize() + SERVICE_WIDTH, height: rows.getTotalSize() + HEADER_HEIGHT }}
+        style={{ width: columns.getTotalSize() + serviceWidth, height: rows.getTotalSize() + HEADER_HEIGHT }}
       >
         <div
           role="row"
@@ -88,7 +91,7 @@ export function MatrixGrid({
             role="columnheader"
             aria-colindex={1}
             className="sticky left-0 z-10 flex items-center bg-panel px-4 text-xs font-medium text-muted"
-            style={{ width: SERVICE_WIDTH }}
+            style={{ width: serviceWidth }}
           >
             Service
           </div>
@@ -101,7 +104,7 @@ export function MatrixGrid({
                 role="columnheader"
                 aria-colindex={column.index + 2}
                 className="absolute top-0 flex items-center gap-2 border-l px-3 text-sm font-semibold"
-                style={{ left: column.start + SERVICE_WIDTH, width: column.size, height: HEADER_HEIGHT - 1 }}
+                style={{ left: column.start + serviceWidth, width: column.size, height: HEADER_HEIGHT - 1 }}
               >
                 <span className="truncate">{environment.name}</span>
                 {environment.production && (
@@ -125,12 +128,13 @@ export function MatrixGrid({
               style={{
                 top: row.start + HEADER_HEIGHT,
                 height: row.size,
-                width: columns.getTotalSize() + SERVICE_WIDTH,
+                width: columns.getTotalSize() + serviceWidth,
               }}
             >
               <ServiceHead
                 service={service}
                 compact={compact}
+                width={serviceWidth}
                 tabIndex={at.row === row.index && at.column === -1 ? 0 : -1}
               />
               {columns.getVirtualItems().map((column) => {
@@ -144,7 +148,7 @@ export function MatrixGrid({
                     aria-colindex={column.index + 2}
                     data-at={`${row.index}:${column.index}`}
                     className="absolute top-0 h-full border-l"
-                    style={{ left: column.start + SERVICE_WIDTH, width: column.size }}
+                    style={{ left: column.start + serviceWidth, width: column.size }}
                   >
                     <MatrixCell
                       cell={cell}
@@ -165,27 +169,24 @@ export function MatrixGrid({
 function ServiceHead({
   service,
   compact,
+  width,
   tabIndex,
 }: {
   service: MatrixService;
   compact: boolean;
+  width: number;
   tabIndex: number;
 }) {
   const { latest } = service;
   return (
-    <div
-      role="rowheader"
-      aria-colindex={1}
-      className="sticky left-0 z-10 h-full bg-panel"
-      style={{ width: SERVICE_WIDTH }}
-    >
+    <div role="rowheader" aria-colindex={1} className="sticky left-0 z-10 h-full bg-panel" style={{ width }}>
       <Link
         to="/services/$service"
         params={{ service: service.name }}
         tabIndex={tabIndex}
         preload={false}
         data-service={service.name}
-        className="flex h-full min-w-0 flex-col justify-center gap-0.5 px-4 hover:bg-raised focus-visible:-outline-offset-2"
+        className="flex h-full min-w-0 flex-col justify-center gap-0.5 px-3 hover:bg-raised focus-visible:-outline-offset-2"
       >
         <span className="truncate font-semibold">{service.name}</span>
         {latest !== null && (

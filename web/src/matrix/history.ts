@@ -23,6 +23,13 @@ export function historyOf(service: string, environment: string): readonly (numbe
 
 type Sample = NonNullable<Matrix['services'][number]['cells'][number]['sample']>;
 
+/** The figures of the group with most of the traffic: while a rollout ends, that is no longer the stable one. */
+export function mainGroup(sample: Sample): Sample['groups']['stable'] {
+  const { stable, canary } = sample.groups;
+  if (stable === undefined || canary === undefined) return stable ?? canary;
+  return canary.rps > stable.rps ? canary : stable;
+}
+
 export function totalRps(sample: Sample): number {
   const { stable, baseline, canary } = sample.groups;
   return (stable?.rps ?? 0) + (baseline?.rps ?? 0) + (canary?.rps ?? 0);

@@ -36,7 +36,9 @@ export function Page({
             {title}
           </h1>
         </div>
-        {actions !== undefined && <div className="flex flex-wrap items-center gap-2">{actions}</div>}
+        {actions !== undefined && (
+          <div className="flex max-w-full min-w-0 flex-wrap items-center gap-2">{actions}</div>
+        )}
       </header>
       {children}
     </div>

@@ -19,7 +19,9 @@ export function Panel({
     <section className={`min-w-0 rounded-lg border bg-panel ${className ?? ''}`}>
       <header className="flex min-h-10 flex-wrap items-center justify-between gap-x-4 gap-y-1 border-b px-4 py-1.5">
         <h2 className="text-sm font-semibold">{title}</h2>
-        {aside !== undefined && <div className="flex items-center gap-2 text-xs text-muted">{aside}</div>}
+        {aside !== undefined && (
+          <div className="flex min-w-0 flex-wrap items-center gap-2 text-xs text-muted">{aside}</div>
+        )}
       </header>
       <div className={flush ? '' : 'p-4'}>{children}</div>
     </section>

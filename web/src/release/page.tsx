@@ -181,7 +181,8 @@ function Promotions({ release }: { release: Release }) {
             <Time at={promotion.endedAt ?? promotion.createdAt} quiet className="text-xs text-muted" />
           </>
         );
-        const style = 'grid grid-cols-[7rem_9rem_minmax(0,1fr)_auto] items-center gap-x-3 px-4 py-2';
+        const style =
+          'grid grid-cols-[7rem_9rem_minmax(0,1fr)_auto] items-center gap-x-3 px-4 py-2 max-sm:grid-cols-2';
         return (
           <li key={promotion.id}>
             {promotion.rolloutId === null ? (

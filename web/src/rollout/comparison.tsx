@@ -15,7 +15,7 @@ export function Comparison({
 }) {
   return (
     <ScrollRegion label="Canary and baseline by metric">
-      <table className="w-full text-sm">
+      <table className="w-full min-w-[42rem] text-sm">
         <caption className="sr-only">Canary and baseline by metric, since the rollout began</caption>
         <thead>
           <tr className="border-b text-left text-xs text-muted">

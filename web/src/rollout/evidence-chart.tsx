@@ -2,6 +2,7 @@ import { Area, LinePath } from '@visx/shape';
 import type { MetricEvidence } from '../api/types.ts';
 import { Frame } from '../charts/frame.tsx';
 import type { Mark } from '../charts/series.ts';
+import { logE } from '../format/numbers.ts';
 import { Badge } from '../parts/tone.tsx';
 import { METRICS, VERDICTS } from './words.ts';
 
@@ -42,13 +43,13 @@ export function EvidenceChart({
           {verdict && <Badge tone={verdict.tone}>{verdict.word}</Badge>}
         </span>
         <span className="basis-full text-xs text-muted">
-          to roll back <span className="font-medium text-text">{fail.logE.toFixed(1)}</span> of{' '}
+          to roll back <span className="font-medium text-text">{logE(fail.logE)}</span> of{' '}
           {fail.threshold.toFixed(1)} · to advance{' '}
-          <span className="font-medium text-text">{pass.logE.toFixed(1)}</span> of {pass.threshold.toFixed(1)}
+          <span className="font-medium text-text">{logE(pass.logE)}</span> of {pass.threshold.toFixed(1)}
         </span>
       </figcaption>
       <Frame
-        label={`${name}: log e-value over time. Evidence to roll back ${fail.logE.toFixed(1)} of ${fail.threshold.toFixed(1)}, to advance ${pass.logE.toFixed(1)} of ${pass.threshold.toFixed(1)}.`}
+        label={`${name}: log e-value over time. Evidence to roll back ${logE(fail.logE)} of ${fail.threshold.toFixed(1)}, to advance ${logE(pass.logE)} of ${pass.threshold.toFixed(1)}.`}
         times={points.map((point) => point.atMs)}
         domain={[-down, up]}
         yTicks={[-Math.round(down / 2), 0, Math.round(up / 2)].filter(

@@ -73,7 +73,7 @@ function View({ rollout }: { rollout: Rollout }) {
     >
       <HeadlineBox rollout={rollout} evidence={evidence.data ?? null} />
       <div className="grid items-start gap-4 lg:grid-cols-[minmax(0,1fr)_21rem]">
-        <div className="flex min-w-0 flex-col gap-4">
+        <div className="contents min-w-0 flex-col gap-4 lg:flex">
           <Loaded query={evidence} skeleton={<Skeleton lines={6} height={72} />}>
             {(data) => <EvidencePanels evidence={data} ended={rollout.endedAt !== null} />}
           </Loaded>
@@ -90,8 +90,10 @@ function View({ rollout }: { rollout: Rollout }) {
             </Loaded>
           </Panel>
         </div>
-        <div className="flex min-w-0 flex-col gap-4">
-          <Ramp rollout={rollout} entries={known} />
+        <div className="contents min-w-0 flex-col gap-4 lg:flex">
+          <div className="max-lg:-order-1">
+            <Ramp rollout={rollout} entries={known} />
+          </div>
           <RolloutFacts rollout={rollout} />
           <Instances rollout={rollout} entries={known} />
         </div>

@@ -3,7 +3,7 @@ import { useState } from 'react';
 import type { Cell, Environment } from '../api/types.ts';
 import { shortDigest } from '../format/names.ts';
 import { count, latency, percent } from '../format/numbers.ts';
-import { totalRps } from '../matrix/history.ts';
+import { mainGroup, totalRps } from '../matrix/history.ts';
 import { HEALTH, statusOf } from '../matrix/words.ts';
 import { Button } from '../parts/button.tsx';
 import { External } from '../parts/external.tsx';
@@ -25,7 +25,7 @@ export function EnvironmentCard({
   const [asked, setAsked] = useState<'promote' | 'rollback' | null>(null);
   const health = HEALTH[cell.health];
   const { current, sample } = cell;
-  const stable = sample?.groups.stable ?? sample?.groups.canary;
+  const main = sample ? mainGroup(sample) : undefined;
   return (
     <section
       aria-label={environment.name}
@@ -62,12 +62,12 @@ export function EnvironmentCard({
         </p>
       )}
       <p className="text-xs text-muted">{cell.healthReason}</p>
-      {sample && stable && (
+      {sample && main && (
         <p className="flex flex-wrap gap-x-4 text-xs">
           <span>{count(totalRps(sample))} rps</span>
-          <span>{percent(stable.errorRate)} errors</span>
-          <span>{latency(stable.p50S)} p50</span>
-          <span>{latency(stable.p99S)} p99</span>
+          <span>{percent(main.errorRate)} errors</span>
+          <span>{latency(main.p50S)} p50</span>
+          <span>{latency(main.p99S)} p99</span>
         </p>
       )}
       <CardStatus cell={cell} />

@@ -12,7 +12,10 @@ const PAGES = [
 
 export function Nav({ approvals }: { approvals: number }) {
   return (
-    <nav aria-label="Main" className="flex min-w-0 items-center gap-0.5 overflow-x-auto">
+    <nav
+      aria-label="Main"
+      className="flex min-w-0 items-center gap-0.5 overflow-x-auto py-1 max-md:order-last max-md:w-full max-md:border-t"
+    >
       {PAGES.map(({ to, label, icon: Icon, exact }) => (
         <Link
           key={to}

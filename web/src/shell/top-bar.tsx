@@ -30,7 +30,7 @@ export function TopBar({
   const { theme } = usePreferences();
   const { icon: ThemeIcon, name, next } = THEMES[theme];
   return (
-    <header className="sticky top-0 z-30 flex h-12 items-center gap-3 border-b bg-panel px-3 sm:px-4">
+    <header className="sticky top-0 z-30 flex min-h-12 flex-wrap items-center gap-x-3 border-b bg-panel px-3 sm:px-4">
       <Link to="/" className="flex shrink-0 items-center gap-2 rounded-md pr-1">
         <img src="/icon.svg" alt="" className="size-6" />
         <span className="text-sm font-semibold tracking-tight max-sm:sr-only">Slipway</span>

@@ -26,12 +26,12 @@ export function WhyPage() {
       title="Why does this run?"
       windowTitle="Why"
       actions={
-        <form onSubmit={submit} className="flex gap-2">
+        <form onSubmit={submit} className="flex max-w-full gap-2">
           <FilterInput
             label="service/environment, digest, id or address"
             value={typed}
             maxLength={300}
-            className="!w-80"
+            className="!w-80 max-w-full min-w-0"
             onChange={(event) => setTyped(event.target.value)}
           />
           <Button type="submit">Explain</Button>
@@ -78,7 +78,10 @@ function Chain({ why }: { why: Why }) {
       </p>
       <ol className="flex flex-col">
         {why.chain.map((link) => (
-          <li key={`${link.kind} ${link.id}`} className="grid grid-cols-[6.5rem_auto_1fr] gap-x-3">
+          <li
+            key={`${link.kind} ${link.id}`}
+            className="grid grid-cols-[6.5rem_auto_minmax(0,1fr)] gap-x-3 max-sm:grid-cols-[4.5rem_auto_minmax(0,1fr)]"
+          >
             <span className="pt-0.5 text-right text-xs font-medium text-muted">{link.kind}</span>
             <span aria-hidden className="flex w-3 flex-col items-center">
               <span className="mt-1.5 size-2.5 shrink-0 rounded-full border-2 border-accent bg-panel" />
