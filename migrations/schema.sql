@@ -119,6 +119,7 @@ create table lane_minutes (
   instance text not null,
   digest text not null,
   control boolean not null,
+  whole boolean not null,
   requests integer not null,
   errors integer not null,
   latency jsonb not null
