@@ -58,7 +58,10 @@ export function keepRunning(options: ChildOptions): Child {
       stopping.abort();
       await ask?.();
       current?.kill('SIGTERM');
-      const impatient = setTimeout(() => current?.kill('SIGKILL'), graceMs);
+      const impatient = setTimeout(() => {
+        options.log.warn({ child: options.name, graceMs }, 'a process did not end in time and is killed');
+        current?.kill('SIGKILL');
+      }, graceMs);
       await loop;
       clearTimeout(impatient);
     },

@@ -29,8 +29,9 @@ export async function startWorker(machine: Machine): Promise<Worker> {
   return {
     failed,
     async stop() {
-      stopping.abort();
+      // The queue first: a decision on its way out waits for the sequencer to put its signature into the ledger.
       await queue.stop();
+      stopping.abort();
       await Promise.allSettled(running);
     },
   };
