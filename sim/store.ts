@@ -77,7 +77,7 @@ export class MemoryStore implements RolloutStore, LaneStore {
     const { active, plan, orders } = pass;
     const row = this.rows.get(active.rollout.id)!;
     const before = row.state;
-    const stays = row.wakeAtMs !== null && row.wakeAtMs !== claimEnd(nowMs);
+    const stays = row.wakeAtMs !== null && row.wakeAtMs !== claimEnd(pass.claimedAtMs);
     row.wakeAtMs =
       plan.wakeAtMs !== null && stays ? Math.min(row.wakeAtMs ?? 0, plan.wakeAtMs) : plan.wakeAtMs;
     row.state = plan.next;

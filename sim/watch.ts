@@ -51,7 +51,7 @@ export class Watch implements Witness {
     this.world.note(() => `BROKEN ${this.broken?.message}`);
   }
 
-  /** A pass was committed. `nowMs` is when it was claimed: what it knew. */
+  /** A pass was committed that was planned at `nowMs`, with what was seen since its claim. */
   committed(
     row: Row,
     before: RolloutState,
@@ -61,11 +61,11 @@ export class Watch implements Witness {
   ): void {
     const { rollout, state, generation } = row;
     const commits = this.#commits.get(rollout.id) ?? [];
-    commits[generation] = { row, state, claimedAtMs: nowMs, stops: new Set(pass.orders.stops) };
+    commits[generation] = { row, state, claimedAtMs: pass.claimedAtMs, stops: new Set(pass.orders.stops) };
     this.#commits.set(rollout.id, commits);
     this.#checkLedger(row, before, entry);
     this.#checkStep(row, before, pass, nowMs);
-    this.#checkVerdict(row, before, pass, nowMs);
+    this.#checkVerdict(row, before, pass);
     if (isTerminal(before.phase)) this.break(6, `${rollout.id} changes after it ended as ${before.phase}`);
     if (before.turnedBack !== null && state.weights.canary > before.weights.canary)
       this.break(4, `${rollout.id} raises its weight after turning back`);
@@ -81,9 +81,9 @@ export class Watch implements Witness {
   }
 
   /** A failed verdict is heard by the first pass that sees anything. */
-  #checkVerdict({ rollout, state }: Row, before: RolloutState, { active }: ChangedPass, nowMs: number): void {
+  #checkVerdict({ rollout, state }: Row, before: RolloutState, { active, claimedAtMs }: ChangedPass): void {
     const forward = ['preparing', 'stepping', 'promoting'].includes(before.phase);
-    const seen = this.seen.has(`${rollout.lane} ${nowMs}`);
+    const seen = this.seen.has(`${rollout.lane} ${claimedAtMs}`);
     if (forward && seen && active.analysis?.verdict === 'fail' && state.turnedBack === null)
       this.break(4, `${rollout.id} goes on after a failed verdict`);
   }
@@ -107,10 +107,10 @@ export class Watch implements Witness {
   }
 
   /** Steps are left in order, in their time, on evidence, and weight comes after capacity. */
-  #checkStep(row: Row, before: RolloutState, { active }: ChangedPass, nowMs: number): void {
+  #checkStep(row: Row, before: RolloutState, { active, claimedAtMs }: ChangedPass, nowMs: number): void {
     const { rollout, state } = row;
     const { spec, id } = rollout;
-    const seen = this.seen.get(`${rollout.lane} ${nowMs}`);
+    const seen = this.seen.get(`${rollout.lane} ${claimedAtMs}`);
     for (const group of ['canary', 'baseline'] as const) {
       if (state.weights[group] <= before.weights[group] || state.turnedBack !== null) continue;
       const need = Math.ceil((state.weights[group] / 100) * spec.instances);
@@ -131,7 +131,7 @@ export class Watch implements Witness {
     if (nowMs < settled + step.minimumS * 1_000) this.break(3, `${id} leaves a step before its time`);
     const sinceMs = this.router.weightsSince(rollout.lane);
     const late = this.world.timeline.nowMs - nowMs;
-    if (late < 500 && this.router.routeOf(rollout.lane) && nowMs - sinceMs < step.minimumS * 1_000 - 500)
+    if (late < 500 && this.router.routeOf(rollout.lane) && nowMs - sinceMs < step.minimumS * 1_000)
       this.break(3, `${id} leaves a step that the router has carried for ${nowMs - sinceMs} ms`);
   }
 

@@ -36,21 +36,14 @@ export function startWorker(
     world.timeline.in(world.draw.int(200, 8_000), () => startWorker(world, name, store, agent, router), true),
   );
   const target = faultyTarget(world, life, calls, agent, router);
-  const clock = {
-    nowMs() {
-      life.claimedAtMs = world.timeline.nowMs;
-      return life.claimedAtMs;
-    },
-    random: world.draw.bytes,
-  };
+  const clock = { nowMs: () => world.timeline.nowMs, random: world.draw.bytes };
   const deps = { target, clock, log: logFor(world, store) };
   const memory: HealMemory = new Map();
   void forever(world, life, TICK_MS, async () => {
-    await runPasses({ ...deps, store: faultyStore(world, calls, store) }, 50);
+    await runPasses({ ...deps, store: faultyStore(world, life, calls, store) }, 50);
   });
   void forever(world, life, HEAL_MS, async () => {
-    const still = { nowMs: () => world.timeline.nowMs, random: world.draw.bytes };
-    await healLanes({ ...deps, clock: still, store: faultyLanes(calls, store) }, memory);
+    await healLanes({ ...deps, store: faultyLanes(calls, store) }, memory);
   });
 }
 
@@ -179,13 +172,16 @@ function told(world: World, what: string, effect: () => void): void {
   }
 }
 
-function faultyStore(world: World, calls: Calls, store: MemoryStore): RolloutStore {
+function faultyStore(world: World, life: Life, calls: Calls, store: MemoryStore): RolloutStore {
   const commits = () => {
     const { commitFails, commitAnswerLost } = world.faults();
     return { lost: commitFails, answerLost: commitAnswerLost, late: 0 };
   };
   return {
-    claimDue: (nowMs, limit) => calls(() => store.claimDue(nowMs, limit), SURE),
+    claimDue(nowMs, limit) {
+      life.claimedAtMs = nowMs;
+      return calls(() => store.claimDue(nowMs, limit), SURE);
+    },
     reschedule: (wakes) =>
       wakes.length === 0 ? Promise.resolve() : calls(() => store.reschedule(wakes), SURE),
     commit: (passes, nowMs) => calls(() => store.commit(passes, nowMs), commits()),

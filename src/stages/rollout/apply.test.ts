@@ -140,7 +140,7 @@ test('of two workers that read the same generation one commits, and only that on
   await reconcileRollouts(deps);
   assert.ok(target.done.length > done, 'the other worker acts');
   const plan = { next: mine.state, actions: [], reasons: ['late'], wakeAtMs: nowMs + 1 };
-  const won = await store.commit([{ active: mine, plan, orders: mine.orders }], nowMs);
+  const won = await store.commit([{ claimedAtMs: nowMs, active: mine, plan, orders: mine.orders }], nowMs);
   assert.deepEqual(won, []);
   assert.equal((await rowOf(id)).generation, 1);
 });
@@ -256,7 +256,7 @@ test('a wake-up that comes while a pass runs is not overwritten, by a change or 
     // Somebody wants a look: an analysis that failed, or a person.
     await database.query('update rollouts set wake_at = $2 where id = $1', [id, new Date(nowMs + 5)]);
     const plan = { next: { ...active.state }, actions: [], reasons: ['x'], wakeAtMs: nowMs + 60_000 };
-    if (changes) await store.commit([{ active, plan, orders: active.orders }], nowMs);
+    if (changes) await store.commit([{ claimedAtMs: nowMs, active, plan, orders: active.orders }], nowMs);
     else await store.reschedule([{ id, fromMs: claimEnd(nowMs), toMs: nowMs + 60_000 }]);
     assert.equal((await rowOf(id)).wake_at?.getTime(), nowMs + 5);
   }
@@ -273,7 +273,7 @@ test('a request that comes while a pass runs is heard by the next one, also in t
   await requestRollout(database, id, { kind: 'abort', actor: 'user:bob', reason: 'stop', atMs });
   assert.ok(active);
   const plan = { next: active.state, actions: [], reasons: [], wakeAtMs: atMs + 60_000 };
-  await store.commit([{ active, plan, orders: active.orders }], atMs);
+  await store.commit([{ claimedAtMs: atMs, active, plan, orders: active.orders }], atMs);
   assert.equal((await drive(id)).outcome, 'aborted');
 });
 
@@ -289,6 +289,24 @@ test('a silent data plane moves nothing', async () => {
   assert.deepEqual((await rowOf(id)).state, before.state);
   target.away = false;
   assert.equal((await drive(id)).outcome, 'succeeded');
+});
+
+test('a step counts no time in which its weight was not there yet, however slow the look', async () => {
+  const id = await canary();
+  await drive(id, (row) => row.state.weights.canary === 10);
+  const slow: typeof deps = {
+    ...deps,
+    target: {
+      ...target,
+      async observe(lanes) {
+        clock.forward(4_000);
+        return target.observe(lanes);
+      },
+    },
+  };
+  clock.set(Math.max(clock.nowMs(), (await rowOf(id)).wake_at?.getTime() ?? 0));
+  await reconcileRollouts(slow);
+  assert.equal((await rowOf(id)).state.stepSettledAtMs, clock.nowMs());
 });
 
 test('a pass that holds writes neither a row nor an entry', async () => {

@@ -32,18 +32,21 @@ export function reconcileRollouts(deps: RolloutDeps, limit = 500): Promise<numbe
  */
 export async function runPasses(deps: PassDeps, limit: number): Promise<number> {
   const { store, target, clock } = deps;
-  const nowMs = clock.nowMs();
-  const due = await store.claimDue(nowMs, limit);
+  const claimedAtMs = clock.nowMs();
+  const due = await store.claimDue(claimedAtMs, limit);
   if (due.length === 0) return 0;
   const observations = await target.observe(due.map((active) => active.rollout.lane));
+  // What was seen is at least as old as this: no step counts time in which its weight was not there yet.
+  const nowMs = clock.nowMs();
   const changed: ChangedPass[] = [];
   const unchanged: { id: string; fromMs: number; toMs: number }[] = [];
   for (const active of due) {
-    const pass = passOf(deps, active, observations.get(active.rollout.lane) ?? null, nowMs);
+    const observation = observations.get(active.rollout.lane) ?? null;
+    const pass = { claimedAtMs, active, ...passOf(deps, active, observation, nowMs) };
     if (isChange(pass)) changed.push(pass);
     else {
-      const [fromMs, toMs] = [claimEnd(nowMs), pass.plan.wakeAtMs ?? nowMs];
-      if (toMs !== fromMs) unchanged.push({ id: active.rollout.id, fromMs, toMs });
+      const [fromMs, toMs] = [claimEnd(claimedAtMs), pass.plan.wakeAtMs ?? nowMs];
+      if (toMs < fromMs || toMs > fromMs + SLACK_MS) unchanged.push({ id: active.rollout.id, fromMs, toMs });
     }
   }
   await store.reschedule(unchanged);
@@ -51,6 +54,8 @@ export async function runPasses(deps: PassDeps, limit: number): Promise<number> 
   return due.length;
 }
 
+/** A look that comes this much early is not worth a write: a pass that holds looks again when its claim ends. */
+const SLACK_MS = 250;
 /** A rollout that cannot be planned at all is looked at this often. */
 const BROKEN_MS = 5_000;
 
@@ -59,12 +64,12 @@ function passOf(
   active: ActiveRollout,
   observation: LaneObservation | null,
   nowMs: number,
-): ChangedPass {
+): Pick<ChangedPass, 'plan' | 'orders'> {
   const outstanding = outstandingOf(active.orders, active.epoch, observation);
   const { request, analysis } = active;
   const checked = planned(deps, active, { nowMs, observation, analysis, request, outstanding });
   const orders = ordersAfter(active.orders, observation, checked.actions, active.generation + 1);
-  return { active, plan: checked, orders };
+  return { plan: checked, orders };
 }
 
 /** One rollout that cannot be planned must not keep the others of its batch from being. */

@@ -68,9 +68,12 @@ test('an entry fits into the ledger, however large the fleet and however long it
     orders: NO_ORDERS,
   };
   const wordy = { ...made, reasons: Array.from({ length: 40 }, () => 'é'.repeat(5_000)) };
-  const entry = entryOf({ active, plan: wordy, orders: NO_ORDERS }, true, 0);
+  const entry = entryOf({ claimedAtMs: 0, active, plan: wordy, orders: NO_ORDERS }, true, 0);
   assert.ok(Buffer.byteLength(JSON.stringify(entry)) < MAX_BODY_BYTES - 1_000);
   assert.equal(entry?.data.generation, 5);
   assert.equal(entry?.environment, 'prod');
-  assert.equal(entryOf({ active, plan: { ...made, actions: [] }, orders: NO_ORDERS }, false, 0), null);
+  assert.equal(
+    entryOf({ claimedAtMs: 0, active, plan: { ...made, actions: [] }, orders: NO_ORDERS }, false, 0),
+    null,
+  );
 });

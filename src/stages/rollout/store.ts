@@ -140,6 +140,8 @@ export async function reschedule(
 
 /** A pass that changes something, ready to be committed. */
 export interface ChangedPass {
+  /** When it was claimed: all passes of a batch at the same moment. */
+  claimedAtMs: number;
   active: ActiveRollout;
   plan: Plan;
   /** What is on order at the data plane once its actions are. */
@@ -148,7 +150,7 @@ export interface ChangedPass {
 
 /**
  * Compare-and-swap of the generation together with the next state and its pending actions. Returns the ids that were
- * swapped; the others lost to another pass and must not act. A wake-up that came since the claim (taken at `nowMs`) stays:
+ * swapped; the others lost to another pass and must not act. A wake-up that came since the claim stays:
  * whoever asked for it may not have been heard by this pass. A request is done with only if it is the one that was read.
  */
 export async function swapStates(
@@ -177,7 +179,7 @@ export async function swapStates(
       now,
       passes.map((pass) => (pass.active.request === null ? null : json(pass.active.request))),
       passes.map((pass) => json(pass.orders)),
-      new Date(claimEnd(nowMs)),
+      new Date(claimEnd(passes[0]?.claimedAtMs ?? nowMs)),
     ],
   );
   const swapped = new Set(rows.map((row) => row.id));
