@@ -1,37 +1,36 @@
-import { createHash } from 'node:crypto';
-import { existsSync } from 'node:fs';
-import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { build } from 'vite';
 
 const WEB = fileURLToPath(new URL('../../web/', import.meta.url));
+const KERNEL = fileURLToPath(new URL('../../src/kernel/', import.meta.url));
 const CACHE = fileURLToPath(new URL('../../node_modules/.cache/', import.meta.url));
-const STAMP = join(CACHE, 'slipway-web.stamp');
 const LOCK = join(CACHE, 'slipway-web.lock');
 const DEADLINE_MS = 120_000;
 
-/** The UI as its sources are now: built when they changed since the last build, by one test process for all. */
+/** The UI as its sources are now: built when one is newer than the last build, by one test process for all. */
 export async function ensureBuilt(): Promise<void> {
   await mkdir(CACHE, { recursive: true });
   const deadline = Date.now() + DEADLINE_MS;
-  for (;;) {
-    if (await isFresh()) return;
-    if (await lock()) break;
+  while (!(await isFresh())) {
+    if (await lock()) return buildOnce();
+    // A process that died in a build left its lock.
     if (Date.now() > deadline) await rm(LOCK, { recursive: true, force: true });
     await sleep(100);
   }
+}
+
+async function buildOnce(): Promise<void> {
   try {
-    if (await isFresh()) return;
-    await build({ configFile: join(WEB, 'vite.config.ts'), logLevel: 'error' });
-    await writeFile(STAMP, await fingerprint());
+    if (!(await isFresh())) await build({ configFile: join(WEB, 'vite.config.ts'), logLevel: 'error' });
   } finally {
     await rm(LOCK, { recursive: true, force: true });
   }
 }
 
-async function lock(): Promise<boolean> {
+function lock(): Promise<boolean> {
   return mkdir(LOCK).then(
     () => true,
     () => false,
@@ -39,22 +38,21 @@ async function lock(): Promise<boolean> {
 }
 
 async function isFresh(): Promise<boolean> {
-  if (!existsSync(join(WEB, 'dist/index.html'))) return false;
-  const stamp = await readFile(STAMP, 'utf8').catch(() => '');
-  return stamp === (await fingerprint());
+  const built = await changedAt(join(WEB, 'dist/index.html'));
+  if (built === 0) return false;
+  const single = [join(WEB, 'index.html'), join(WEB, 'vite.config.ts')];
+  const folders = await Promise.all([join(WEB, 'src'), join(WEB, 'public'), KERNEL].map(filesBelow));
+  const times = await Promise.all([...single, ...folders.flat()].map(changedAt));
+  return times.every((time) => time <= built);
 }
 
-async function fingerprint(): Promise<string> {
-  const hash = createHash('sha256');
-  for (const part of ['src', 'public', 'index.html', 'vite.config.ts']) {
-    const files = part.includes('.') ? [part] : await readdir(join(WEB, part), { recursive: true });
-    for (const name of files.sort()) {
-      const path = part.includes('.') ? join(WEB, name) : join(WEB, part, name);
-      const bytes = await readFile(path).catch(() => null);
-      if (bytes !== null) hash.update(name).update(bytes);
-    }
-  }
-  const index = await readFile(join(WEB, 'dist/index.html'), 'utf8').catch(() => '');
-  // A build by hand in between has other names: it is as good, but not the one stamped.
-  return hash.update(index).digest('hex');
+async function filesBelow(folder: string): Promise<string[]> {
+  return (await readdir(folder, { recursive: true })).map((name) => join(folder, name));
+}
+
+function changedAt(path: string): Promise<number> {
+  return stat(path).then(
+    (found) => found.mtimeMs,
+    () => 0,
+  );
 }
