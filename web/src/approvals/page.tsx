@@ -27,7 +27,7 @@ export function ApprovalsPage() {
                 <section aria-label="Waiting for a person" className="rounded-lg border bg-panel">
                   <Empty
                     title="Nothing waits for a person"
-                    command="slipway promote <service> <release> --to <environment>"
+                    command="slipway promote <service> <environment> --release <number>"
                   >
                     A promotion comes here when its environment asks for approvals and every policy has
                     allowed it.

@@ -11,7 +11,7 @@ export function DecisionList({ artifact }: { artifact: Artifact }) {
     return (
       <Empty
         title="No gate was asked yet"
-        command={`slipway promote ${artifact.service} <release> --to <environment>`}
+        command={`slipway promote ${artifact.service} <environment> --release <number>`}
       />
     );
   return (

@@ -133,7 +133,7 @@ function Checks({ entry, proof }: { entry: LedgerEntry; proof: InclusionProof })
             </details>
             <p className="mt-3 text-xs text-muted">
               The ledger key came from this server. To trust nobody, compare the checkpoint with one you kept:
-              slipway ledger verify --checkpoint.
+              slipway ledger verify --since.
             </p>
           </>
         );

@@ -42,7 +42,7 @@ function Body({ matrix }: { matrix: Matrix }) {
       <div className="rounded-lg border bg-panel">
         <Empty
           title="No service is registered yet"
-          command="slipway service add <path or address of a git repository>"
+          command="slipway register <path or address of a git repository>"
         >
           A service is a git repository with a slipway.yaml. From its next commit on, Slipway builds it and
           carries it through {matrix.environments.map((one) => one.name).join(', ')}.

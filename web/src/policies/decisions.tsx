@@ -54,7 +54,10 @@ export function Decisions() {
       <Loaded query={decisions}>
         {({ decisions: all }) =>
           all.length === 0 ? (
-            <Empty title="No decision yet" command="slipway promote <service> <release> --to <environment>">
+            <Empty
+              title="No decision yet"
+              command="slipway promote <service> <environment> --release <number>"
+            >
               The gate is asked before anything enters an environment; each answer stays here with its
               reasons.
             </Empty>

@@ -163,7 +163,7 @@ function Promotions({ release }: { release: Release }) {
     return (
       <Empty
         title="It has gone nowhere yet"
-        command={`slipway promote ${release.service} ${release.number} --to <environment>`}
+        command={`slipway promote ${release.service} <environment> --release ${release.number}`}
       />
     );
   return (

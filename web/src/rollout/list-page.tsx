@@ -51,7 +51,7 @@ export function RolloutsPage() {
             all.length === 0 ? (
               <Empty
                 title={filtered ? 'No rollout fits the filter' : 'Nothing has been rolled out yet'}
-                command={filtered ? undefined : 'slipway promote <service> <release> --to <environment>'}
+                command={filtered ? undefined : 'slipway promote <service> <environment> --release <number>'}
               >
                 {filtered
                   ? undefined

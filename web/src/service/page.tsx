@@ -110,7 +110,7 @@ function Rollouts({ service }: { service: string }) {
         all.length === 0 ? (
           <Empty
             title="Nothing has been rolled out yet"
-            command={`slipway promote ${service} <release> --to <environment>`}
+            command={`slipway promote ${service} <environment> --release <number>`}
           />
         ) : (
           <RolloutList rollouts={all} />

@@ -46,7 +46,7 @@ export function SignIn({ onDone }: { onDone(): void }) {
           label="Token"
           type="password"
           value={token}
-          hint="On this machine: slipway token, or the file run/admin-token of the data directory."
+          hint="On this machine the file run/admin-token of the data directory holds one; slipway token create makes others."
           onChange={(event) => setToken(event.target.value)}
           autoFocus
         />
