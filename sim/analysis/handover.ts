@@ -19,7 +19,7 @@ import { type Random, seeded } from './random.ts';
 
 export const SPEC: AnalysisSpec = {
   alpha: 0.05,
-  errors: { weight: 1 / 3, failRho: 1.1, failDelta: 1e-4, passRho: 1.5, passDelta: 0.02 },
+  errors: { weight: 1 / 3, failRho: 1.1, failDelta: 1e-4, passRho: 1.5, passDelta: 0.01 },
   latency: [
     { quantile: 0.95, weight: 1 / 3, failRho: 1.04, passRho: 1.5, passDelta: 0.03 },
     { quantile: 0.99, weight: 1 / 3, failRho: 1.04, passRho: 1.5, passDelta: 0.02 },

@@ -11,10 +11,10 @@ import type { AnalysisState, MetricConfig, MetricState } from './state.ts';
 /** The evidence of one look as the pages draw it. */
 
 /**
- * Evidence for a fail from which on nothing passes: an e-value of 1, where the data begin to speak for a worse version more than
- * against it. Without this a defect within the margin of a pass wins the race against its own proof.
+ * So far on the way to a fail nothing passes any more: at the usual alpha that is an e-value of two, and more where instances
+ * differ. Without this a defect within the margin of a pass often wins the race against its own proof.
  */
-const LEANS_TO_FAIL = 0;
+const LEANS_TO_FAIL = 1 / 6;
 
 export function metricEvidence(
   config: MetricConfig,
@@ -31,7 +31,7 @@ export function metricEvidence(
     ? 'no-data'
     : failed
       ? 'fail'
-      : pass.crossed && fail.logE < LEANS_TO_FAIL
+      : pass.crossed && fail.logE < LEANS_TO_FAIL * fail.threshold
         ? 'pass'
         : 'inconclusive';
   return {
