@@ -7,6 +7,7 @@ const option = (name: string): number | null => {
   return at < 0 ? null : Number(process.argv[at + 1]);
 };
 
+const LAST_LINES = 30;
 const single = option('seed');
 const from = single ?? option('from') ?? 1;
 const count = single === null ? (option('seeds') ?? 1_000) : 1;
@@ -26,7 +27,11 @@ for (let seed = from; seed < from + count; seed++) {
   virtualMs += run.virtualMs;
   if (run.broken === null) continue;
   failures++;
-  console.error(`seed ${seed}: ${run.broken}\n  replay: node sim/run.ts --seed ${seed}`);
+  console.error(`seed ${seed}: ${run.broken}`);
+  // The same seed again, told: what came last before it broke.
+  if (single === null)
+    for (const line of (await simulate(seed, true)).trace.slice(-LAST_LINES)) console.error(line);
+  console.error(`replay: node sim/run.ts --seed ${seed}`);
   if (failures >= (option('failures') ?? 1)) break;
 }
 
