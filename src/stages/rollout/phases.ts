@@ -85,6 +85,7 @@ export function finishing(input: PhaseInput): PhaseResult {
   let { state } = input;
   const wanted = { stable: 0, baseline: 0, canary: rollout.spec.instances };
   const old = [...fleet.stable, ...fleet.baseline, ...fleet.strays, ...fleet.leaving];
+  state = drain(input, state, wanted);
   if (!settled(state, observation, outstanding))
     return {
       state,
@@ -92,7 +93,6 @@ export function finishing(input: PhaseInput): PhaseResult {
       reasons: ['the router takes the new version up again'],
       wakeAtMs: nowMs + POLL_MS,
     };
-  state = drain(input, state, wanted);
   const { short, counts } = capacity(input, wanted);
   if (old.length === 0 && (!short || isLate(input))) {
     const reasons = ['the new version has taken over'];
@@ -119,6 +119,7 @@ export function rollingBack(input: PhaseInput): PhaseResult {
     baseline: atZero ? 0 : fleet.baseline.length,
   };
   if (!atZero) {
+    state = undrained(state);
     const reasons = [why, `returning traffic: ${weights.canary} % left`];
     return { state, wanted, reasons, wakeAtMs: nowMs + POLL_MS };
   }
@@ -152,17 +153,18 @@ function isAtZero(input: PhaseInput): boolean {
 
 /**
  * The drain time runs from when the router is seen to give nothing new to any of those that leave, and anew when one more
- * has to leave that served until now.
+ * has to leave that served until now, or when an older order may have made one serve unseen.
  */
-function drain(
-  { rollout, fleet, observation, nowMs }: PhaseInput,
-  state: RolloutState,
-  wanted: Wanted,
-): RolloutState {
-  if (anyServing(surplusInstances(wanted, fleet), observation))
-    return state.drainUntilMs === null ? state : { ...state, drainUntilMs: null };
+function drain(input: PhaseInput, state: RolloutState, wanted: Wanted): RolloutState {
+  const { rollout, fleet, observation, outstanding, nowMs } = input;
+  const unknown = outstanding.route && !isLate(input);
+  if (unknown || anyServing(surplusInstances(wanted, fleet), observation)) return undrained(state);
   if (state.drainUntilMs !== null) return state;
   return { ...state, drainUntilMs: nowMs + rollout.spec.drainS * 1_000 };
+}
+
+function undrained(state: RolloutState): RolloutState {
+  return state.drainUntilMs === null ? state : { ...state, drainUntilMs: null };
 }
 
 /**

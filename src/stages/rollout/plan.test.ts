@@ -137,6 +137,21 @@ test('the drain time of an instance runs from when the router stops sending to i
   assert.equal(stops(look(lane)).length, 2);
 });
 
+test('a late order that makes a drained instance serve again starts its drain time anew', () => {
+  const lane = drive(scene({ drainS: 5 }), atStep(0));
+  lane.more = { request: request('abort', lane.nowMs) };
+  lane.inFlight = { 'newnewnewnew-c1': 1 };
+  drive(lane, ({ state }) => state.drainUntilMs !== null);
+  lane.nowMs = (lane.state.drainUntilMs ?? 0) + 1_000;
+  // A router that lost its fences took an order of the time before.
+  const served = { ...lane.route!, weights: { stable: 90, baseline: 0, canary: 10 } };
+  lane.route = { ...served, backends: served.backends.map((one) => ({ ...one, state: 'serving' as const })) };
+  assert.deepEqual(stops(pass(lane)), []);
+  lane.nowMs += 200;
+  assert.deepEqual(stops(pass(lane)), []);
+  assert.ok((lane.state.drainUntilMs ?? 0) >= lane.nowMs + 4_000);
+});
+
 test('paused, it never raises the weight, wherever the pause comes', () => {
   for (let at = 0; at < 40; at++) {
     const lane = scene();
