@@ -146,9 +146,10 @@ test('a late order that makes a drained instance serve again starts its drain ti
   // A router that lost its fences took an order of the time before.
   const served = { ...lane.route!, weights: { stable: 90, baseline: 0, canary: 10 } };
   lane.route = { ...served, backends: served.backends.map((one) => ({ ...one, state: 'serving' as const })) };
-  assert.deepEqual(stops(pass(lane)), []);
-  lane.nowMs += 200;
-  assert.deepEqual(stops(pass(lane)), []);
+  for (let i = 0; i < 3; i++) {
+    assert.deepEqual(stops(pass(lane)), []);
+    lane.nowMs += 200;
+  }
   assert.ok((lane.state.drainUntilMs ?? 0) >= lane.nowMs + 4_000);
 });
 
