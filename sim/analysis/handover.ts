@@ -213,7 +213,11 @@ if (import.meta.main) {
     ['errors alone', { ...BAD, waits: 0 }, SOUND],
     ['waits alone', { ...BAD, fails: 0 }, SOUND],
     ['no worse', SOUND, SOUND],
-    ['no worse, pauses of 100 ms', { ...SOUND, pauseS: 0.1 }, { ...SOUND, pauseS: 0.1 }],
+    ['no worse, pauses of 100 ms', ...twice({ ...SOUND, pauseS: 0.1 })],
+    [
+      'no worse, an instance stalls for a second now and then',
+      ...twice({ ...SOUND, pauseEveryS: 60, pauseS: 1 }),
+    ],
     ['no worse, 0.04 % errors in clumps of 3', ...twice({ ...SOUND, fails: 0.002, clump: 3 })],
     ['no worse, 0.2 % errors in clumps of 5', ...twice({ ...SOUND, fails: 0.01, clump: 5 })],
     ['no worse, 0.02 % errors in clumps of 5', ...twice({ ...SOUND, fails: 0.001, clump: 5 })],

@@ -11,8 +11,11 @@ export interface MetricEvidence {
   baseline: { requests: number; bad: number; rate: number | null };
   /** For latency: the frozen bucket edge, in seconds, above which a request counts as bad. */
   edgeS: number | null;
-  /** A fail that the transient guard still holds back; absent otherwise. */
-  guarded?: true;
+  /**
+   * A fail that is not acted on yet: it must also hold with any three minutes (transient) or any six seconds (stall) left out.
+   * Absent otherwise.
+   */
+  guarded?: 'transient' | 'stall';
   /** What is still needed for a pass (or a fail, where the canary looks worse) at the rates seen; null when it cannot be said. */
   remaining: { toward: 'pass' | 'fail'; requests: number; seconds: number | null } | null;
 }

@@ -6,6 +6,7 @@ import { guardAllows } from './guard.ts';
 import { quantileS } from './histogram.ts';
 import { requestsNeeded } from './judge.ts';
 import { betOf, type Standing, standing } from './metric.ts';
+import { outlivesStall } from './stall.ts';
 import type { AnalysisState, MetricConfig, MetricState } from './state.ts';
 
 /** The evidence of one look as the pages draw it. */
@@ -25,8 +26,8 @@ export function metricEvidence(
   const { fail, pass } = standing(config, metric, instances.canary, instances.control);
   const { nc, ec, nb, eb } = metric.totals;
   const heard = nc > 0 && nb > 0;
-  const failed = fail.crossed && (metric.guard === null || guardAllows(config, metric.guard, fail.threshold));
-  const guarded = heard && fail.crossed && !failed;
+  const held = heard && fail.crossed ? heldBack(config, metric, fail.threshold) : null;
+  const failed = fail.crossed && held === null;
   const verdict: Verdict = !heard
     ? 'no-data'
     : failed
@@ -42,12 +43,22 @@ export function metricEvidence(
     canary: { requests: nc, bad: ec, rate: nc > 0 ? short(ec / nc) : null },
     baseline: { requests: nb, bad: eb, rate: nb > 0 ? short(eb / nb) : null },
     edgeS: metric.edge === null ? null : (LATENCY_EDGES_S[metric.edge] as number),
-    ...(guarded ? { guarded } : {}),
+    ...(held === null ? {} : { guarded: held }),
     remaining:
-      verdict === 'inconclusive' && !guarded
+      verdict === 'inconclusive' && held === null
         ? stillNeeded(config, metric, { fail, pass }, state.canaryRps)
         : null,
   };
+}
+
+/** What a crossing has not outlived yet; null when it may be acted on. */
+function heldBack(
+  config: MetricConfig,
+  metric: MetricState,
+  threshold: number,
+): 'transient' | 'stall' | null {
+  if (metric.guard !== null && !guardAllows(config, metric.guard, threshold)) return 'transient';
+  return metric.stall !== undefined && !outlivesStall(metric.stall) ? 'stall' : null;
 }
 
 const SHRINKAGE = 200;

@@ -33,7 +33,7 @@ test('a fail is held back, in words, until it outlives any three minutes', () =>
   assert.ok(held.length > 60, `${held.length}`);
   for (const { verdict, evidence } of held) {
     assert.equal(verdict, 'inconclusive', 'so that a step that requires a pass holds its weight');
-    assert.equal(evidence?.metrics[0]?.guarded, true);
+    assert.equal(evidence?.metrics[0]?.guarded, 'transient');
     assert.equal(evidence?.metrics[0]?.remaining, null);
   }
   assert.equal(looks[failed]?.evidence?.metrics[0]?.guarded, undefined);

@@ -50,12 +50,16 @@ export function addGuardLook(
       : betBernoulli(nc, ec, mb, fb, { ...DISASTER, pb, phi, psi }),
   );
   guard.bypass = bypass.toJSON();
-  const minute = guard.minutes[guard.minutes.length - 1] as number[];
+  return addingTo(guard.minutes[guard.minutes.length - 1] as number[], bet);
+}
+
+/** The bet, whose log factors are also added to `sums`, one for each psi; it is asked for them in their order. */
+export function addingTo(sums: number[], bet: Increment): Increment {
   let j = 0;
-  return (nc, ec, mb, fb, psi) => {
-    const factor = bet(nc, ec, mb, fb, psi);
-    minute[j]! += factor;
-    j = (j + 1) % minute.length;
+  return (nc, ec, nb, eb, psi) => {
+    const factor = bet(nc, ec, nb, eb, psi);
+    sums[j]! += factor;
+    j = (j + 1) % sums.length;
     return factor;
   };
 }
@@ -63,16 +67,30 @@ export function addGuardLook(
 /** True when a crossing may be acted on. */
 export function guardAllows(config: MetricConfig, guard: GuardState, threshold: number): boolean {
   if (new EProcess(config.failProcess, guard.bypass).logE() >= threshold) return true;
-  const width = guard.minutes[0]?.length ?? 0;
-  const sums = Array.from({ length: width }, (_, j) =>
-    guard.minutes.reduce((total, minute) => total + (minute[j] as number), 0),
+  const count = guard.minutes.length;
+  return outlives(
+    guard.minutes,
+    Math.max(1, count - LEFT_OUT_MINUTES + 1),
+    (first) => first + LEFT_OUT_MINUTES,
   );
-  const windows = Math.max(1, guard.minutes.length - LEFT_OUT_MINUTES + 1);
-  for (let first = 0; first < windows; first++) {
-    const rest = sums.map((total, j) => {
-      const left = guard.minutes.slice(first, first + LEFT_OUT_MINUTES);
-      return total - left.reduce((out, minute) => out + (minute[j] as number), 0);
-    });
+}
+
+/**
+ * Whether the evidence still stands, weakly, whichever stretch is left out: those that begin at the first `starts` parts and end
+ * before the part `endOf` names. `parts` holds log factors of each psi.
+ */
+export function outlives(
+  parts: readonly (readonly number[])[],
+  starts: number,
+  endOf: (first: number) => number,
+): boolean {
+  const width = parts[0]?.length ?? 0;
+  const sums = Array.from({ length: width }, (_, j) =>
+    parts.reduce((total, part) => total + (part[j] as number), 0),
+  );
+  for (let first = 0; first < starts; first++) {
+    const out = parts.slice(first, endOf(first));
+    const rest = sums.map((total, j) => total - out.reduce((left, part) => left + (part[j] as number), 0));
     const max = Math.max(...rest);
     const logMean = max + Math.log(rest.reduce((total, value) => total + Math.exp(value - max), 0) / width);
     if (logMean < STILL_NEEDED) return false;

@@ -2,6 +2,7 @@ import type { AnalysisSpec } from '../../kernel/rollout.ts';
 import { EProcess } from './eprocess.ts';
 import { addGuardLook, newGuard } from './guard.ts';
 import { betBernoulli, betClump, noiseTerm, PSI, tQuantile } from './judge.ts';
+import { addStallLook, newStall } from './stall.ts';
 import type { ArmLook, Margin, MetricConfig, MetricName, MetricState } from './state.ts';
 import { emptyWindows, learnDispersion } from './windows.ts';
 
@@ -59,6 +60,7 @@ export function newMetric(config: MetricConfig, atMs: number, guard: boolean): M
     tens,
     quantiles: { df: 0, fail: 0, pass: 0 },
     guard: guard ? newGuard(config) : null,
+    ...(config.quantile === null ? {} : { stall: newStall() }),
   };
 }
 
@@ -94,18 +96,23 @@ export function betOf(config: MetricConfig, state: MetricState, margin: Pick<Mar
     betBernoulli(nc, ec, nb, eb, { rho, delta, pb, phi, psi });
 }
 
-/** Takes the counts of one look. Dispersion and baseline rate are those of earlier looks. */
+/** Takes the counts of one look, at `atMs` of the router's clock. Dispersion and baseline rate are those of earlier looks. */
 export function lookMetric(
   config: MetricConfig,
   state: MetricState,
   canary: ArmLook,
   control: ArmLook,
+  atMs?: number,
 ): void {
   const fail = new EProcess(config.failProcess, state.fail);
   const pass = new EProcess(config.passProcess, state.pass);
   const failBet = betOf(config, state, config.fail);
   const guarded = state.guard ? addGuardLook(config, state, failBet, canary, control) : failBet;
-  fail.look(canary.n, canary.e, control.n, control.e, guarded);
+  const watched =
+    state.stall && atMs !== undefined
+      ? addStallLook(state.stall, config.failProcess.psis.length, atMs, guarded)
+      : guarded;
+  fail.look(canary.n, canary.e, control.n, control.e, watched);
   pass.look(canary.n, canary.e, control.n, control.e, betOf(config, state, config.pass));
   state.fail = fail.toJSON();
   state.pass = pass.toJSON();

@@ -156,7 +156,7 @@ function look(
     } else if (metric.edge !== null) {
       const edge = metric.edge;
       const arm = (latency: number[]) => ({ n: total(latency), e: above(latency, edge) });
-      lookMetric(config, metric, arm(canary.latency), arm(control.latency));
+      lookMetric(config, metric, arm(canary.latency), arm(control.latency), snapshot.atMs);
     }
     watchControl(config, metric, increments, snapshot.atMs);
   });

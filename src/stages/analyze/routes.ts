@@ -29,9 +29,11 @@ const metric = z.object({
     .nullable()
     .describe('Latency above which a request counts as bad, in seconds; null for errors.'),
   guarded: z
-    .literal(true)
+    .enum(['transient', 'stall'])
     .optional()
-    .describe('A fail that the transient guard holds back: the weight holds, nothing is rolled back yet.'),
+    .describe(
+      'A fail that is held back until it outlives any three minutes (transient) or six seconds (stall).',
+    ),
   remaining: z
     .object({ toward: z.enum(['pass', 'fail']), requests: z.number(), seconds: z.number().nullable() })
     .nullable()

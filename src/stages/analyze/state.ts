@@ -99,6 +99,13 @@ export interface MetricState {
   /** t quantiles of the thresholds at `df`. */
   quantiles: { df: number; fail: number; pass: number };
   guard: GuardState | null;
+  /** For latency; absent in states of earlier releases. */
+  stall?: StallState;
+}
+
+/** Log factors of each psi of the FAIL process, in stretches of two seconds. */
+export interface StallState {
+  parts: { atMs: number; factors: number[] }[];
 }
 
 export interface GuardState {

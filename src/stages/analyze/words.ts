@@ -50,7 +50,11 @@ export function failReason(evidence: MetricEvidence): string {
 
 /** A fail that is not acted on yet. */
 export function guardedReason(evidence: MetricEvidence): string {
-  return `held by the transient guard: ${failReason(evidence)}, but not yet with any three minutes left out`;
+  const [who, how] =
+    evidence.guarded === 'stall'
+      ? ['the stall guard', 'six seconds']
+      : ['the transient guard', 'three minutes'];
+  return `held by ${who}: ${failReason(evidence)}, but not yet with any ${how} left out`;
 }
 
 export function passReason(evidence: readonly MetricEvidence[]): string {

@@ -1579,8 +1579,8 @@ export interface operations {
                 };
                 /** Latency above which a request counts as bad, in seconds; null for errors. */
                 edgeS: number | null;
-                /** A fail that the transient guard holds back: the weight holds, nothing is rolled back yet. */
-                guarded?: true;
+                /** A fail that is held back until it outlives any three minutes (transient) or six seconds (stall). */
+                guarded?: "transient" | "stall";
                 /** What is still needed at the rates seen; null when there is no telling. */
                 remaining: {
                   toward: "pass" | "fail";
