@@ -15,13 +15,17 @@ interface Write {
 /** Writes made while things die: what was answered with 2xx must be so for ever, whatever happened right after. */
 export interface Acknowledged {
   write(path: string, body: unknown, holds: Write['holds']): Promise<Answer>;
+  /** How many so far. */
+  acknowledged(): number;
   /** Every acknowledged write is true, and the same request under its key gives the same answer once more. */
   check(): Promise<{ acknowledged: number; unanswered: number }>;
 }
 
 export function acknowledged(installation: Installation): Acknowledged {
   const writes: Write[] = [];
+  const answered = () => writes.filter(({ answer }) => answer.status >= 200 && answer.status < 300);
   return {
+    acknowledged: () => answered().length,
     async write(path, body, holds) {
       const key = randomUUID();
       const answer = await installation.api().call('POST', path, body, { 'idempotency-key': key });
@@ -29,7 +33,7 @@ export function acknowledged(installation: Installation): Acknowledged {
       return answer;
     },
     async check() {
-      const kept = writes.filter(({ answer }) => answer.status >= 200 && answer.status < 300);
+      const kept = answered();
       for (const { path, body, key, answer, holds } of kept) {
         await holds(answer);
         const again = await installation.api().call('POST', path, body, { 'idempotency-key': key });
