@@ -22,7 +22,7 @@ test('the index of decisions has every decision, numbered without a gap, each wi
   const names = readdirSync(folder).filter((name) => /^\d{4}-.*\.md$/.test(name));
   const index = readFileSync(join(folder, 'README.md'), 'utf8');
   assert.deepEqual(
-    names.map((name) => Number(name.slice(0, 4))).sort(),
+    names.map((name) => Number(name.slice(0, 4))).sort((a, b) => a - b),
     names.map((_, i) => i + 1),
   );
   for (const name of names) {
