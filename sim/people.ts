@@ -123,7 +123,7 @@ function meddleAgain(world: World, store: MemoryStore): void {
   const calm = timeline.nowMs >= world.calmAtMs;
   for (const row of store.rows.values()) {
     if (row.endedAtMs !== null) continue;
-    if (row.state.paused !== null && draw.chance(0.2)) ask(world, store, row, 'resume');
+    if (row.state.paused !== null && (calm || draw.chance(0.2))) ask(world, store, row, 'resume');
     else if (!calm && draw.chance(0.01)) ask(world, store, row, draw.pick(['pause', 'pause', 'abort']));
   }
   timeline.in(draw.int(300, 1_500), () => meddleAgain(world, store));

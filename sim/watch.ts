@@ -185,7 +185,10 @@ export class Watch implements Witness {
       this.break(4, `${id} exposes more after it turned back`);
     // A router that lost its state has lost its fences too: only it may take an order of a time that is over.
     const { wipedAtMs } = this.router;
-    const { zeroTrafficAtMs } = row.state;
+    const { zeroTrafficAtMs, turnedBack } = row.state;
+    // A router that confirmed no route until the deadline was believed as it looked: there a late order may still come.
+    const deadlineMs = (turnedBack?.atMs ?? 0) + spec.readyDeadlineS * 1_000;
+    if (zeroTrafficAtMs !== null && zeroTrafficAtMs >= deadlineMs) return;
     const endSeenAtMs = row.endedAtMs === null ? 0 : (this.#commits.get(id)?.at(-1)?.claimedAtMs ?? 0);
     if (row.endedAtMs !== null && wipedAtMs < endSeenAtMs)
       this.break(7, `a route of ${id} arrives after it ended as ${row.state.phase}`);
@@ -212,7 +215,7 @@ export class Watch implements Witness {
             ? instance.id.startsWith(ownId('canary'))
             : instance.digest === previousDigest && !instance.id.startsWith(ownId('baseline'));
         const taken = served.has(instance.id) && !kept.has(instance.id) && !stops.has(instance.id);
-        if (right && taken && instance.lane === route.lane && instance.readySinceMs <= claimedAtMs)
+        if (right && taken && instance.lane === route.lane && instance.readySinceMs < claimedAtMs)
           this.break(2, `${instance.id} is taken from the ${have} of ${need} that ${group} needs`);
       }
     }

@@ -348,6 +348,19 @@ for (const [name, invariant, corrupt] of corruptions) {
   });
 }
 
+test('an instance whose stop was ordered may be drained again, whatever its share needs', () => {
+  const lane = scene({ instances: 2 }, 2);
+  const id = lane.instances[0]?.id ?? '';
+  lane.more = { outstanding: { route: false, stops: [id] } };
+  const given = caseOf(lane);
+  assert.ok(
+    given.plan.actions.some(
+      (a) => a.kind === 'route' && a.backends.some((b) => b.id === id && b.state === 'draining'),
+    ),
+  );
+  assert.deepEqual(judge(given), []);
+});
+
 test('what has ended never changes', () => {
   const lane = drive(scene());
   const given = caseOf(lane);

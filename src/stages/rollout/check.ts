@@ -128,25 +128,31 @@ const capacityBeforeTraffic: Rule = ({ rollout, before, situation: { observation
   });
 };
 
-/** What carries traffic keeps the ready instances its share needs: draining one must not leave too few. */
-const capacityKept: Rule = ({ rollout, situation: { observation }, plan: { actions } }) => {
+/**
+ * What carries traffic keeps the ready instances its share needs: taking one away must not leave too few. One whose stop was
+ * ordered is gone already, whatever the router was made to carry by an order that came late.
+ */
+const capacityKept: Rule = ({ rollout, situation: { observation, outstanding }, plan: { actions } }) => {
   if (observation === null) return [];
-  const ready = new Set(readyIds(observation.instances));
-  const carried = new Map(observation.route?.backends.map((backend) => [backend.id, backend.state]));
+  const carried = new Set(
+    observation.route?.backends.filter(({ state }) => state === 'serving').map(({ id }) => id),
+  );
   return routes(actions).flatMap(({ weights, backends }) =>
     GROUPS.flatMap((group) => {
-      const right = (id: string, digest: string) =>
-        group === 'stable'
-          ? digest === rollout.previousDigest && !belongs(rollout, id, 'baseline')
-          : belongs(rollout, id, group);
-      const takesOne = backends.some(
-        ({ id, digest, state }) =>
-          right(id, digest) && state === 'draining' && ready.has(id) && carried.get(id) === 'serving',
-      );
-      const have = serving(backends, group).length;
+      const kept = new Set(serving(backends, group).map(({ id }) => id));
       const need = needed(weights[group], rollout.spec.instances);
-      return takesOne && have < need
-        ? violation(2, `${group} keeps ${have} of the ${need} instances its ${weights[group]} % need`)
+      if (kept.size >= need) return [];
+      const taken = observation.instances.some(
+        ({ id, digest, state }) =>
+          state === 'ready' &&
+          hasRole(rollout, id, digest, group) &&
+          carried.has(id) &&
+          !kept.has(id) &&
+          !outstanding.stops.includes(id),
+      );
+      const share = `${weights[group]} %`;
+      return taken
+        ? violation(2, `${group} keeps ${kept.size} of the ${need} instances its ${share} need`)
         : [];
     }),
   );
@@ -271,6 +277,11 @@ function readyIds(instances: readonly InstanceStatus[]): string[] {
 /** Ids of instances that this rollout started say so; the old version's are of any origin. */
 function belongs(rollout: Rollout, id: string, group: Group): boolean {
   return id.startsWith(`${rollout.id.slice(-12)}-${group[0]}`);
+}
+
+function hasRole(rollout: Rollout, id: string, digest: string, group: Group): boolean {
+  if (group !== 'stable') return belongs(rollout, id, group);
+  return digest === rollout.previousDigest && !belongs(rollout, id, 'baseline');
 }
 
 /** Whether the router gives weight to a group in which an instance of the new version of this rollout serves. */
