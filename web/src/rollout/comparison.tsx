@@ -76,6 +76,7 @@ function Rate({ arm }: { arm: MetricEvidence['canary'] }) {
 }
 
 function stillNeeded(metric: MetricEvidence): string {
+  if (metric.guarded === 'stall') return 'a fail that must hold with any six seconds left out';
   if (metric.guarded) return 'a fail that must hold with any three minutes left out';
   if (metric.verdict === 'pass' || metric.verdict === 'fail') return 'nothing';
   if (metric.verdict === 'no-data') return 'requests to both versions';
