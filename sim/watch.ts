@@ -234,6 +234,8 @@ export class Watch implements Witness {
 
   /** The agent ends a process that is up, by order. */
   stopping({ lane, id }: { lane: Lane; id: string }): void {
+    // Ordered while it was drained; a router that lost its fences since then may have taken up an order from before that.
+    if (this.#stopOrderedAtMs(id) < this.router.wipedAtMs) return;
     const backend = this.router.routeOf(lane)?.backends.find((candidate) => candidate.id === id);
     if (backend?.state === 'serving') this.break(2, `${id} is stopped while the router sends to it`);
     const drainS = this.#drainOf(lane);
@@ -242,6 +244,12 @@ export class Watch implements Witness {
     if (lost > 0 && drainedMs < drainS * 1_000)
       this.break(2, `${lost} requests are lost: ${id} is stopped after it drained for ${drainedMs} ms`);
     this.cutLate += lost;
+  }
+
+  #stopOrderedAtMs(id: string): number {
+    for (const commits of this.#commits.values())
+      for (const commit of commits) if (commit?.stops.has(id)) return commit.claimedAtMs;
+    return Number.POSITIVE_INFINITY;
   }
 
   #drainOf(lane: Lane): number {
