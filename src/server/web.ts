@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import fastifyStatic from '@fastify/static';
 import type { FastifyInstance } from 'fastify';
@@ -11,9 +12,19 @@ const DIST = [new URL('../../web/dist', import.meta.url), new URL('../../web', i
 export async function serveWeb(app: FastifyInstance): Promise<void> {
   const root = DIST.find((path) => existsSync(`${path}/index.html`) && existsSync(`${path}/assets`));
   if (root === undefined) return;
-  await app.register(fastifyStatic, { root, wildcard: false, index: false, immutable: true, maxAge: '365d' });
+  await app.register(fastifyStatic, {
+    root,
+    wildcard: false,
+    index: false,
+    cacheControl: false,
+    // Only names under assets/ carry a hash of what they hold; everything else is asked for again.
+    setHeaders: (reply, path) => {
+      const hashed = path.startsWith(join(root, 'assets'));
+      reply.header('cache-control', hashed ? 'public, max-age=31536000, immutable' : 'no-cache');
+    },
+  });
   const page = async (_request: unknown, reply: { sendFile(name: string, options: object): unknown }) =>
-    reply.sendFile('index.html', { maxAge: 0, immutable: false });
+    reply.sendFile('index.html', {});
   for (const path of [
     '/',
     '/services/*',

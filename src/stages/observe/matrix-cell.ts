@@ -76,9 +76,17 @@ function judgeHealth(lane: LaneRow | undefined, sample: LaneSample | null): [Cel
   if (sample === null) return ['no-data', 'no sample of the data plane in the last 10 s'];
   const { ready, total } = sample.instances;
   if (ready === 0) return ['down', `0 of ${total} instances are ready`];
-  const errors = sample.groups.stable?.errorRate ?? null;
+  const errors = errorRate(sample);
   if (errors !== null && errors > 0.05)
     return ['degraded', `${(errors * 100).toFixed(1)} % of requests fail`];
   if (ready < total) return ['degraded', `${ready} of ${total} instances are ready`];
   return ['healthy', `${ready} instances are ready`];
+}
+
+/** Over every group with traffic: after a takeover the new version is still called the canary until the next rollout. */
+function errorRate(sample: LaneSample): number | null {
+  const measured = Object.values(sample.groups).filter((group) => group.errorRate !== null && group.rps > 0);
+  const requests = measured.reduce((sum, group) => sum + group.rps, 0);
+  if (requests === 0) return null;
+  return measured.reduce((sum, group) => sum + (group.errorRate ?? 0) * group.rps, 0) / requests;
 }

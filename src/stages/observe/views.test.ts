@@ -117,7 +117,13 @@ test('health is what the last seconds say, and silence is no health', async () =
   assert.equal((await prod())?.health, 'no-data');
   const sampler = createSampler(database);
   const instance = (state: string) => ({ lane: 'shop/prod', state }) as never;
-  const record = (seconds: number, states: string[], requests = 0, errors = 0) =>
+  const record = (
+    seconds: number,
+    states: string[],
+    requests = 0,
+    errors = 0,
+    group: 'stable' | 'canary' = 'stable',
+  ) =>
     sampler.record(
       {
         bootId: 'a',
@@ -131,7 +137,7 @@ test('health is what the last seconds say, and silence is no health', async () =
             backends: [
               {
                 id: 'a',
-                group: 'stable',
+                group,
                 digest: OLD,
                 requests,
                 errors,
@@ -155,7 +161,10 @@ test('health is what the last seconds say, and silence is no health', async () =
   );
   await record(2, ['ready', 'ready'], 110, 10);
   assert.match((await prod())?.healthReason ?? '', /10\.0 % of requests fail/);
-  await record(3, ['exited'], 110, 10);
+  // After a takeover the traffic is on instances still called the canary.
+  await record(3, ['ready', 'ready'], 210, 30, 'canary');
+  assert.match((await prod())?.healthReason ?? '', /20\.0 % of requests fail/);
+  await record(4, ['exited'], 210, 30);
   assert.equal((await prod())?.health, 'down');
   await database.query("update lane_samples set at = at - interval '1 minute'");
   assert.equal((await prod())?.health, 'no-data');
