@@ -4,6 +4,8 @@ import type { LaneSample } from './sample.ts';
 
 /** A sample older than this says nothing about now. */
 const STALE_MS = 10_000;
+/** Within this long of a takeover the next sample is still to come. */
+const JUST_NOW_MS = 3_000;
 
 /** One service in one environment, put into words. */
 export function toCell(
@@ -17,7 +19,7 @@ export function toCell(
   const active = rollouts.find((rollout) => rollout.ended_at === null);
   const ended = rollouts.find((rollout) => rollout.ended_at !== null);
   const fresh = lane?.sampled_at && nowMs - lane.sampled_at.getTime() < STALE_MS ? lane.sample : null;
-  const [health, healthReason] = judgeHealth(lane, fresh);
+  const [health, healthReason] = judgeHealth(lane, fresh, nowMs);
   return {
     service,
     environment,
@@ -71,8 +73,17 @@ export function toCell(
 }
 
 /** Health of what runs, apart from what moves. No data is neither zero nor healthy. */
-function judgeHealth(lane: LaneRow | undefined, sample: LaneSample | null): [Cell['health'], string] {
+function judgeHealth(
+  lane: LaneRow | undefined,
+  sample: LaneSample | null,
+  nowMs: number,
+): [Cell['health'], string] {
   if (!lane?.digest) return ['empty', 'nothing runs here yet'];
+  // The takeover itself saw every instance ready; a sample from before it speaks of the version before.
+  const sinceMs = lane.since?.getTime() ?? 0;
+  const older = sample === null || (lane.sampled_at?.getTime() ?? 0) <= sinceMs;
+  if (older && nowMs - sinceMs < JUST_NOW_MS)
+    return ['healthy', 'it has just taken over with every instance ready'];
   if (sample === null) return ['no-data', 'no sample of the data plane in the last 10 s'];
   const { ready, total } = sample.instances;
   if (ready === 0) return ['down', `0 of ${total} instances are ready`];

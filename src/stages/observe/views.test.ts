@@ -170,6 +170,23 @@ test('health is what the last seconds say, and silence is no health', async () =
   assert.equal((await prod())?.health, 'no-data');
 });
 
+test('a lane that has just been taken over is not judged by a sample of the version before', async () => {
+  await database.query("update lanes set since = $1 where environment = 'prod'", [new Date(NOW - 1_000)]);
+  await database.query(
+    `insert into lane_samples (service, environment, at, sample) values ('shop', 'prod', $1, $2)`,
+    [
+      new Date(NOW - 1_500),
+      JSON.stringify({ groups: {}, weights: null, instances: { ready: 0, total: 1 }, unrouted: 0 }),
+    ],
+  );
+  assert.deepEqual(
+    [(await prod())?.health, (await prod())?.healthReason],
+    ['healthy', 'it has just taken over with every instance ready'],
+  );
+  await database.query("update lanes set since = $1 where environment = 'prod'", [new Date(NOW - 5_000)]);
+  assert.equal((await prod())?.health, 'down');
+});
+
 interface Why {
   digest: string;
   environment: string | null;
