@@ -111,7 +111,6 @@ const TEMPLATE: InstanceTemplate = {
 function runtimeFor(digests: readonly Digest[]): LaneRuntime {
   return {
     listen: { host: '127.0.0.1', port: 8_080 },
-    match: [],
     sticky: null,
     versions: Object.fromEntries(digests.map((digest) => [digest, TEMPLATE])),
   };

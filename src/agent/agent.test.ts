@@ -382,10 +382,9 @@ test('the control API is closed to strangers and browsers, and bounded', async (
   assert.equal(await status({ ...good, 'content-type': 'application/json' }, 'PUT', '{'), 400);
   assert.equal(await status({ ...good, 'content-type': 'text/plain' }, 'PUT', '{}'), 400);
   assert.equal(await status({ ...good, 'content-type': 'application/json' }, 'PUT', '{}'), 422);
-  // Refused while it is still being sent: the answer may be lost with the connection, the order never counts.
   const json = { ...good, 'content-type': 'application/json' };
-  const oversize = await status(json, 'PUT', `"${'x'.repeat(8_000_000)}"`).catch(() => 'cut off');
-  assert.ok(oversize === 413 || oversize === 'cut off', String(oversize));
+  // Refused before it has all been sent, and the sender still hears why.
+  for (let i = 0; i < 5; i++) assert.equal(await status(json, 'PUT', `"${'x'.repeat(8_000_000)}"`), 413);
   assert.equal(await requestWithHost('evil.example'), 403);
   await assert.rejects(host.client.put(testSpec({ id: '../climb', digest })), code('usage'));
   await assert.rejects(

@@ -37,8 +37,8 @@ export async function startControl(options: ControlOptions): Promise<ControlServ
   });
   server.maxConnections = LIMITS.connections;
   server.on('request', (request, response) => {
-    answer(request, response, options, followers).catch((error) => {
-      // A body that was not read is not waited for.
+    answer(request, response, options, followers).catch(async (error) => {
+      await dropBody(request);
       if (!request.complete && !response.headersSent) response.setHeader('connection', 'close');
       sendProblem(response, error, options.log);
     });
@@ -149,6 +149,28 @@ async function readJson(request: IncomingMessage): Promise<unknown> {
   } catch {
     throw new SlipwayError('usage', 'The body is not JSON');
   }
+}
+
+/** What a refused request may still send before its connection is closed under it. */
+const DROPPED_BYTES = 16 * 1024 ** 2;
+const DROPPED_MS = 2_000;
+
+/** Closing over unread bytes resets the connection and takes the answer with it: they are taken in first, within bounds. */
+function dropBody(request: IncomingMessage): Promise<void> {
+  if (request.complete || request.destroyed) return Promise.resolve();
+  return new Promise((resolve) => {
+    let left = DROPPED_BYTES;
+    const timer = setTimeout(resolve, DROPPED_MS);
+    const done = () => {
+      clearTimeout(timer);
+      resolve();
+    };
+    request.on('data', (chunk: Buffer) => {
+      left -= chunk.length;
+      if (left < 0) done();
+    });
+    request.once('end', done).once('close', done).once('error', done);
+  });
 }
 
 function sendJson(response: ServerResponse, status: number, value: object): void {

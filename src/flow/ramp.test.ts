@@ -4,7 +4,7 @@ import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { json } from '../platform/postgres/database.ts';
 import { type TestDatabase, testDatabase } from '../platform/postgres/testing.ts';
-import { specFor } from '../stages/promote/apply.ts';
+import { specFor } from '../stages/promote/spec.ts';
 import { parsePlatform } from '../support/config/platform.ts';
 import { parseServiceConfig } from '../support/config/service.ts';
 import { fitToTraffic, laneTraffic } from './ramp.ts';

@@ -7,7 +7,7 @@ import type { Queryable, Transaction } from '../platform/postgres/database.ts';
 import { wake, wakeLater } from '../platform/queue/queue.ts';
 import { collectEvidence } from '../stages/attest/verify.ts';
 import { testPolicies } from '../stages/gate/judge.ts';
-import type { PromoteDeps, RolloutRequestInput } from '../stages/promote/apply.ts';
+import type { PromoteDeps, RolloutRequestInput } from '../stages/promote/deps.ts';
 import type { RolloutDeps } from '../stages/rollout/apply.ts';
 import { createRollout } from '../stages/rollout/create.ts';
 import type { InstanceTemplate } from '../stages/rollout/store.ts';
@@ -71,7 +71,6 @@ async function startRollout(tx: Transaction, input: RolloutRequestInput): Promis
     releaseId: release.id,
     template: templateFor(input, release.config.run),
     previousTemplate: async (id) => templateFor(input, (await input.configOf(id)).run),
-    match: spec.routing?.match ?? [],
     sticky: spec.routing?.sticky ?? null,
     listenPort: async () => environment.listenPort ?? freePort(),
   });

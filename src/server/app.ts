@@ -12,6 +12,7 @@ import {
 } from '../platform/http/route.ts';
 import type { Logger } from '../platform/log.ts';
 import type { Database } from '../platform/postgres/database.ts';
+import type { Scope } from '../support/access/authorize.ts';
 import { claimKey, releaseKey, storeAnswer } from './idempotency.ts';
 import { checkOrigin, SECURITY_HEADERS } from './origin.ts';
 import { toProblem } from './problem.ts';
@@ -30,11 +31,9 @@ export interface AppDeps {
     cookie: string | undefined;
     source: string;
   }): Promise<Principal | null>;
-  authorize(
-    principal: Principal,
-    verb: Verb,
-    scope: { service?: string; environment?: string },
-  ): Promise<{ allowed: boolean; reason: string }>;
+  /** What a request is about, by the parameters of its path. */
+  scopeOf(params: unknown): Promise<Scope>;
+  authorize(principal: Principal, verb: Verb, scope: Scope): Promise<{ allowed: boolean; reason: string }>;
 }
 
 const DEFAULT_BODY_LIMIT = 1_048_576;
@@ -157,14 +156,13 @@ async function admit(deps: AppDeps, route: Route, request: FastifyRequest): Prom
       hint: 'set SLIPWAY_TOKEN, or use the admin token of the data directory',
     });
   }
-  const { service, environment } = request.params as { service?: string; environment?: string };
-  const scope = {
-    ...(service === undefined ? {} : { service }),
-    ...(environment === undefined ? {} : { environment }),
-  };
-  const { allowed, reason } = await deps.authorize(principal, route.access.verb, scope);
-  if (!allowed) throw new SlipwayError('forbidden', reason);
-  return principal;
+  const { verb } = route.access;
+  const { allowed, reason } = await deps.authorize(principal, verb, await deps.scopeOf(request.params));
+  if (allowed) return principal;
+  // Of a thing named by its id the answer must not tell whether it exists, nor whose it is.
+  const named = (request.params as { service?: string } | undefined)?.service !== undefined;
+  const byId = !named && Object.keys(request.params ?? {}).length > 0;
+  throw new SlipwayError('forbidden', byId ? `${principal.actor} may not "${verb}" this` : reason);
 }
 
 /** Writes with an Idempotency-Key happen once; the stored answer is given again. */

@@ -12,6 +12,7 @@ import { append } from '../support/ledger/append.ts';
 import { createApp } from './app.ts';
 import { openApi } from './openapi.ts';
 import { apiRoutes } from './routes.ts';
+import { scopeOf } from './scope.ts';
 import { serveWeb } from './web.ts';
 
 export const VERSION = '0.1.0';
@@ -34,6 +35,7 @@ export async function startServer(machine: Machine): Promise<Server> {
     routes,
     allowedHosts: allowedHosts(runtime.server.host),
     authenticate: (credential) => authenticator.authenticate(credential),
+    scopeOf: (params) => scopeOf(database, params),
     authorize: async (principal, verb, scope) => authorize(await machine.access(), principal, verb, scope),
   });
   let access: AccessConfig | null = null;

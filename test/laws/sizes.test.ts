@@ -16,7 +16,6 @@ const LONG_FILES: Readonly<Record<string, string>> = {
   'src/router/proxy.test.ts': 'one router, started once, and every way a request passes through it',
   'src/stages/build/apply.test.ts': 'one build workshop, and every way a build ends',
   'src/stages/promote/apply.ts': 'the commit protocol of a promotion, step by step in one place',
-  'src/stages/promote/routes.ts': 'all endpoints of a promotion and of a rollback, which is one',
   'src/stages/rollout/routes.ts': 'all endpoints of a rollout',
 };
 

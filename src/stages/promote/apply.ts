@@ -1,33 +1,20 @@
-import type {
-  EnvironmentConfig,
-  PlatformConfig,
-  ServiceConfig,
-  StrategyConfig,
-} from '../../kernel/config.ts';
+import type { EnvironmentConfig, PlatformConfig } from '../../kernel/config.ts';
 import type { Decision } from '../../kernel/decision.ts';
-import type { Digest } from '../../kernel/digest.ts';
 import { isSlipwayError, SlipwayError } from '../../kernel/errors.ts';
-import type { EntryKind } from '../../kernel/event.ts';
 import { newId } from '../../kernel/ids.ts';
 import type { PromotionStatus } from '../../kernel/release.ts';
-import type { RolloutKind, RolloutSpec } from '../../kernel/rollout.ts';
-import type { Clock } from '../../platform/clock.ts';
-import type { Logger } from '../../platform/log.ts';
-import {
-  type Database,
-  isUniqueViolation,
-  type Queryable,
-  type Transaction,
-} from '../../platform/postgres/database.ts';
+import { isUniqueViolation, type Queryable, type Transaction } from '../../platform/postgres/database.ts';
 import { bindingOf, countApprovals } from './approvals.ts';
+import { createPromotion } from './create.ts';
+import type { PromoteDeps } from './deps.ts';
 import { type PromotionMove, type PromotionSituation, planPromotion } from './plan.ts';
+import { configOf, specFor } from './spec.ts';
 import {
   laneIsBusy,
   newerWaiting,
   openInLane,
   openPromotion,
   type PromotionRow,
-  type ReleaseRow,
   readApprovals,
   readPromotion,
   readRelease,
@@ -35,107 +22,6 @@ import {
   succeededAt,
   wasTurnedBack,
 } from './store.ts';
-
-export interface PromoteDeps {
-  database: Database;
-  clock: Clock;
-  log: Logger;
-  platform(): Promise<PlatformConfig>;
-  append(tx: Transaction, entry: PromoteEntry): Promise<unknown>;
-  wakePromotion(tx: Queryable, id: string): Promise<void>;
-  wakePromotionLater(tx: Queryable, id: string, atMs: number): Promise<void>;
-  wakeRollouts(): void;
-  /** The gate stage's decision on a digest for an environment, verified now. */
-  evaluateGate(request: {
-    service: string;
-    environment: string;
-    digest: Digest;
-    repository: string;
-    promotionId: string;
-    releaseId: string | null;
-  }): Promise<Decision>;
-  /** The rollout stage's creation, in this stage's transaction. */
-  createRollout(tx: Transaction, input: RolloutRequestInput): Promise<void>;
-}
-
-export interface PromoteEntry {
-  kind: Exclude<EntryKind, 'signature'>;
-  atMs: number;
-  actor: string;
-  service?: string;
-  environment?: string;
-  subject: string;
-  data: Record<string, unknown>;
-}
-
-/** What this stage knows of a rollout to be created. */
-export interface RolloutRequestInput {
-  id: string;
-  service: string;
-  environment: EnvironmentConfig;
-  kind: RolloutKind;
-  digest: Digest;
-  repository: string;
-  release: { id: string; config: ServiceConfig };
-  promotionId: string;
-  spec: RolloutSpec;
-  /** Reads the config of another release, for the version that runs now. */
-  configOf(releaseId: string): Promise<ServiceConfig>;
-  actor: string;
-  nowMs: number;
-}
-
-/** Opens a promotion; idempotent while one is open for the same place and digest. Returns its id. */
-export async function createPromotion(
-  deps: Pick<PromoteDeps, 'append' | 'wakePromotion' | 'clock' | 'platform'>,
-  tx: Transaction,
-  input: {
-    service: string;
-    environment: string;
-    digest: Digest;
-    releaseId: string | null;
-    kind: RolloutKind;
-    actor: string;
-    reason: string | null;
-  },
-): Promise<string> {
-  const nowMs = deps.clock.nowMs();
-  const { service, environment, digest, releaseId, kind, actor } = input;
-  const config = environmentOf(await deps.platform(), environment);
-  const id = newId('pro', nowMs, deps.clock.random);
-  const deadline = new Date(nowMs + config.promotion.deadlineS * 1_000);
-  const inserted = await tx.query(
-    `insert into promotions (id, service, environment, digest, release_id, kind, status, reason, requested_by, created_at, status_at, deadline_at)
-     values ($1, $2, $3, $4, $5, $6, 'waiting', $7, $8, $9, $9, $10)
-     on conflict (service, environment, digest) where ended_at is null do nothing returning id`,
-    [id, service, environment, digest, releaseId, kind, input.reason, actor, new Date(nowMs), deadline],
-  );
-  if (inserted.length === 0) {
-    const open = await openPromotion(tx, service, environment, digest);
-    if (open !== null) return open;
-    throw new SlipwayError('conflict', 'the open promotion ended at this moment; ask again');
-  }
-  await deps.append(tx, {
-    kind: 'promotion.created',
-    atMs: nowMs,
-    actor,
-    service,
-    environment,
-    subject: id,
-    data: { digest, releaseId, kind, deadline: deadline.toISOString() },
-  });
-  await deps.wakePromotion(tx, id);
-  return id;
-}
-
-export function environmentOf(platform: PlatformConfig, name: string): EnvironmentConfig {
-  const found = platform.environments.find((environment) => environment.name === name);
-  if (found) return found;
-  const known = platform.environments.map((environment) => environment.name).join(', ');
-  throw new SlipwayError('not_found', `there is no environment ${name}`, {
-    hint: `the platform has: ${known}`,
-  });
-}
 
 /** How long to wait before a retryable failure (registry or data plane away) is tried again. */
 const RETRY_MS = 1_000;
@@ -434,56 +320,6 @@ async function startRollout(
     actor: promotion.requested_by,
     nowMs,
   });
-}
-
-function configOf(release: ReleaseRow | undefined): ServiceConfig {
-  if (release === undefined || release.config === null)
-    throw new SlipwayError('invalid_state', 'the version that runs has no recorded configuration');
-  return release.config;
-}
-
-/** The strategy of the service for this environment, else the environment's own; a rollback goes all at once. */
-export function specFor(
-  platform: PlatformConfig,
-  environment: EnvironmentConfig,
-  config: ServiceConfig,
-  kind: RolloutKind,
-): RolloutSpec {
-  const name =
-    kind === 'rollback'
-      ? 'all-at-once'
-      : (config.run.strategy[environment.name] ?? config.run.strategy.default ?? environment.strategy);
-  const strategy = platform.strategies.find((candidate) => candidate.name === name);
-  if (strategy === undefined) throw new SlipwayError('invalid_config', `there is no strategy ${name}`);
-  return toSpec(strategy, config.run.instances[environment.name] ?? config.run.instances.default ?? 1);
-}
-
-function toSpec(strategy: StrategyConfig, instances: number): RolloutSpec {
-  const {
-    kind,
-    steps,
-    canaryInstances,
-    baselineInstances,
-    progressDeadlineS,
-    readyDeadlineS,
-    drainS,
-    onInconclusive,
-    analysis,
-    routing,
-  } = strategy;
-  return {
-    strategy: kind,
-    steps,
-    instances,
-    canaryInstances: Math.min(canaryInstances, instances),
-    baselineInstances: Math.min(baselineInstances, instances),
-    progressDeadlineS,
-    readyDeadlineS,
-    drainS,
-    onInconclusive,
-    analysis,
-    routing,
-  };
 }
 
 /** The next environments that take it by themselves, and whoever waited for this lane. */

@@ -21,7 +21,6 @@ export interface NewRollout {
   template: InstanceTemplate;
   /** How the version in the lane runs; asked only when there is one. */
   previousTemplate(releaseId: string): Promise<InstanceTemplate>;
-  match: LaneRoute['match'];
   sticky: LaneRoute['sticky'];
   /** Used when the lane has no port yet. */
   listenPort(): Promise<number>;
@@ -63,7 +62,6 @@ export async function createRollout(
     versions[lane.digest] = await input.previousTemplate(lane.release_id);
   const runtime: LaneRuntime = {
     listen: { host: '127.0.0.1', port },
-    match: input.match,
     sticky: input.sticky,
     versions,
   };

@@ -228,7 +228,6 @@ export function newRollout(
     spec: specOf(),
     template: TEMPLATE,
     previousTemplate: async () => TEMPLATE,
-    match: [],
     sticky: null,
     listenPort: async () => 8_080,
     actor: 'token:admin',

@@ -22,7 +22,6 @@ export type InstanceTemplate = Pick<
 /** What the target needs beside the plan; fixed when the rollout is created. */
 export interface LaneRuntime {
   listen: LaneRoute['listen'];
-  match: LaneRoute['match'];
   sticky: LaneRoute['sticky'];
   versions: Readonly<Record<Digest, InstanceTemplate>>;
 }
